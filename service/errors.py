@@ -1,0 +1,140 @@
+"""Why a request is refused: one class a cause, each with the problem that tells the client (RFC 9457).
+
+The docstring of a class is the text of its page `/problems/<name>`. `service.http.problems` turns them into responses,
+in one place, found by class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One fault in a body.
+
+    Attributes:
+        pointer: JSON Pointer (RFC 6901) of the member, ``""`` for the whole body.
+        detail: What was found and what was expected.
+    """
+
+    pointer: str
+    detail: str
+
+
+class DomainError(Exception):
+    """A request that is refused; nothing was changed."""
+
+    status: ClassVar[int] = 422
+    name: ClassVar[str] = "unprocessable"
+    title: ClassVar[str] = "The request cannot be carried out"
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), **members: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.members = members
+
+
+class MalformedError(DomainError):
+    """The body is not JSON, or the request line holds a parameter that is not known or not readable."""
+
+    status, name, title = 400, "malformed", "The request cannot be read"
+
+
+class UnauthenticatedError(DomainError):
+    """There is no valid session token. Log in with POST /v1/sessions and send `Authorization: Bearer <token>`."""
+
+    status, name, title = 401, "unauthenticated", "Authentication is required"
+
+
+class ForbiddenError(DomainError):
+    """You may see this, but not do that with it."""
+
+    status, name, title = 403, "forbidden", "Not allowed"
+
+
+class NotFoundError(DomainError):
+    """It does not exist, or you may not see it."""
+
+    status, name, title = 404, "not-found", "Not found"
+
+
+class GoneError(DomainError):
+    """It existed, you could read it, and it was deleted."""
+
+    status, name, title = 410, "gone", "Deleted"
+
+
+class PreconditionFailedError(DomainError):
+    """The version in `If-Match` is not the current one, or `If-None-Match: *` met an entity that exists. Read again, then decide."""
+
+    status, name, title = 412, "precondition-failed", "The entity has changed"
+
+
+class ConflictError(DomainError):
+    """The request contradicts what is stored."""
+
+    status, name, title = 409, "conflict", "Conflict"
+
+
+class TakenError(ConflictError):
+    """A value that must be unique belongs to another entity."""
+
+    name, title = "taken", "Already taken"
+
+
+class TextInUseError(ConflictError):
+    """The text of a document cannot change once a mark points into it. Make a new document with `derived_from`."""
+
+    name, title = "text-in-use", "The text is in use"
+
+
+class InUseError(ConflictError):
+    """Other entities point to this one. Delete them first, or ask for `?cascade=true`."""
+
+    name, title = "in-use", "Other entities point here"
+
+
+class ImmutableError(ConflictError):
+    """This entity cannot be changed in the way that was asked for."""
+
+    name, title = "immutable", "Immutable"
+
+
+class InFlightError(ConflictError):
+    """A request with the same idempotency key has not been answered yet. Try again a little later."""
+
+    name, title = "idempotency-in-flight", "The first request is still under way"
+
+
+class InvalidError(DomainError):
+    """The body does not fit the schema, or breaks a rule; `errors` names each place."""
+
+    name, title = "invalid", "The body is not valid"
+
+
+class TextMismatchError(InvalidError):
+    """The `text` that was sent is not the document's text between `start` and `end`, which count Unicode code points."""
+
+    name, title = "text-mismatch", "The text does not match"
+
+
+class KeyReusedError(DomainError):
+    """The idempotency key was used for another request. Keys are for one request and its retries."""
+
+    name, title = "idempotency-key-reused", "The idempotency key belongs to another request"
+
+
+class CascadeTooLargeError(DomainError):
+    """The deletion would take more entities with it than one transaction may."""
+
+    name, title = "cascade-too-large", "Too much would be deleted at once"
+
+
+class TooLargeError(DomainError):
+    """The body, or the transaction that it makes, is larger than the limit."""
+
+    status, name, title = 413, "too-large", "Too large"

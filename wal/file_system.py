@@ -1,0 +1,135 @@
+"""The file-system seam: the few calls that the engine makes, and the real implementation.
+
+Everything here blocks; callers run it on a thread. The second implementation, for tests, is
+`tests/simulated_disk.py`: it separates what was written from what was synced, and fails on demand.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class File(Protocol):
+    """An open file. Offsets and sizes are bytes."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes, fewer only at the end of the file."""
+        ...
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data`, extending the file if need be."""
+        ...
+
+    def sync(self) -> None:
+        """Return once everything written is on the disk (data, and the metadata needed to read it)."""
+        ...
+
+    def size(self) -> int:
+        """Return the file's length."""
+        ...
+
+    def drop_cache(self) -> None:
+        """Ask that the next reads come from the disk and not from the page cache."""
+        ...
+
+    def close(self) -> None:
+        """Release the file; it does not sync."""
+        ...
+
+
+class FileSystem(Protocol):
+    """A place for files. Every path is absolute."""
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open for reading and writing; with `create`, a new file (FileExistsError if it is there)."""
+        ...
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Put `source` in the place of `target`, atomically."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        ...
+
+    def list(self, directory: Path) -> list[str]:
+        """Return the names in a directory, sorted; empty if there is no such directory."""
+        ...
+
+    def make_directory(self, directory: Path) -> None:
+        """Make a directory and its parents, if they are not there."""
+        ...
+
+    def sync_directory(self, directory: Path) -> None:
+        """Return once the directory's entries are on the disk."""
+        ...
+
+
+class RealFile:
+    """A file of the operating system."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        parts = []
+        while length > 0:
+            part = os.pread(self._descriptor, length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        return b"".join(parts)
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data)
+        while view:
+            # A short write is no error; the rest may tell why (ENOSPC, EFBIG).
+            written = os.pwrite(self._descriptor, view, offset)
+            view = view[written:]
+            offset += written
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def drop_cache(self) -> None:
+        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class RealFileSystem:
+    """The file system of this machine."""
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        return RealFile(os.open(path, flags, FILE_MODE))
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
+
+    def list(self, directory: Path) -> list[str]:
+        return sorted(os.listdir(directory)) if directory.is_dir() else []
+
+    def make_directory(self, directory: Path) -> None:
+        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+
+    def sync_directory(self, directory: Path) -> None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
