@@ -1,0 +1,1 @@
+"""The default settings, as a package so that they are installed with the code."""

@@ -1,0 +1,1 @@
+"""The service: domain, engine and HTTP, on top of the log in `wal`."""

@@ -147,7 +147,7 @@ class LogOut(Command, frozen=True, kw_only=True):
 class SetPassword(Command, frozen=True, kw_only=True):
     """Give a user a new password and end the sessions opened with the old one, except the actor's.
 
-    `credential_sequence`: the credential that the current password was verified against; None when an administrator resets.
+    `credential_sequence`: the credential that the current password was verified against; None for a reset.
     """
 
     user_id: str

@@ -69,7 +69,7 @@ class GoneError(DomainError):
 
 
 class PreconditionFailedError(DomainError):
-    """The version in `If-Match` is not the current one, or `If-None-Match: *` met an entity that exists. Read again, then decide."""
+    """The version in `If-Match` is not the current one, or `If-None-Match: *` met an entity that exists. Read again."""
 
     status, name, title = 412, "precondition-failed", "The entity has changed"
 

@@ -1,0 +1,1 @@
+"""The engine: a durable log, its recovery and its snapshots. It knows nothing of the service."""

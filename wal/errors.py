@@ -33,9 +33,7 @@ class DamagedError(WalError):
         sequence: The first sequence that is lost or doubtful, 0 when unknown.
     """
 
-    def __init__(
-        self, path: Path, offset: int, sequence: int, *, found: str, expected: str, remedy: str
-    ) -> None:
+    def __init__(self, path: Path, offset: int, sequence: int, *, found: str, expected: str, remedy: str) -> None:
         super().__init__(
             f"{path} is damaged at offset {offset} (sequence {sequence}): "
             f"found {found}, expected {expected}. Nothing was changed. {remedy}"

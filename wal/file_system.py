@@ -6,6 +6,7 @@ Everything here blocks; callers run it on a thread. The second implementation, f
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +48,10 @@ class FileSystem(Protocol):
 
     def open(self, path: Path, *, create: bool = False) -> File:
         """Open for reading and writing; with `create`, a new file (FileExistsError if it is there)."""
+        ...
+
+    def lock(self, path: Path) -> File:
+        """Open a file, created if need be, and hold it alone until it is closed (BlockingIOError if it is held)."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
@@ -115,6 +120,15 @@ class RealFileSystem:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         return RealFile(os.open(path, flags, FILE_MODE))
 
+    def lock(self, path: Path) -> File:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return RealFile(descriptor)
+
     def rename(self, source: Path, target: Path) -> None:
         source.rename(target)
 
@@ -122,7 +136,7 @@ class RealFileSystem:
         path.unlink()
 
     def list(self, directory: Path) -> list[str]:
-        return sorted(os.listdir(directory)) if directory.is_dir() else []
+        return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 
     def make_directory(self, directory: Path) -> None:
         directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)

@@ -189,9 +189,7 @@ def chain_digest(previous: bytes, entry_type: int, sequence: int, link: bytes) -
     Because a change enters by its digest alone, it can be erased later and replaced by that digest while
     the chain still checks; its salt keeps the digest from being guessed.
     """
-    return blake2b(
-        previous + _LINK.pack(entry_type, sequence) + link, digest_size=DIGEST_BYTES
-    ).digest()
+    return blake2b(previous + _LINK.pack(entry_type, sequence) + link, digest_size=DIGEST_BYTES).digest()
 
 
 def frame_batch(

@@ -99,9 +99,7 @@ class Scan:
         while found := _read(self._data, self._offset, self._position):
             yield found
             self._offset = found.end
-            self._position = self._position._replace(
-                sequence=found.header.sequence + 1, digest=found.digest
-            )
+            self._position = self._position._replace(sequence=found.header.sequence + 1, digest=found.digest)
         self.ending = _ending(self._data, self._offset, self._position)
 
 
@@ -189,8 +187,4 @@ def _later_batch(data: bytes, offset: int, position: Position) -> int | None:
 
 
 def _is_later(header: Header, position: Position) -> bool:
-    return (
-        header.log_id == position.log_id
-        and header.segment == position.segment
-        and header.batch > position.sequence
-    )
+    return header.log_id == position.log_id and header.segment == position.segment and header.batch > position.sequence

@@ -1,0 +1,156 @@
+"""The log store of one machine: a directory of segments, of which the last, the tail, is written.
+
+Everything here blocks and is called from one thread at a time: `append` and `rotate` from the log's writer
+thread, `prepare` from another one, which touches only the file that is not a segment yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from wal.file_system import File, FileSystem
+from wal.record import Entry, frame_batch
+from wal.segment import (
+    SEGMENT_HEADER_BYTES,
+    SegmentHeader,
+    encode_segment_header,
+    fill,
+    segment_path,
+)
+from wal.settings import LogSettings
+
+PREPARED_NAME = "prepared.tmp"
+
+
+class Tail:
+    """The segment that is written.
+
+    Attributes:
+        file: Open.
+        header: Its header.
+        position: Where the next record goes, in bytes.
+        digest: Of the last record before it.
+    """
+
+    def __init__(self, file: File, header: SegmentHeader, position: int, digest: bytes) -> None:
+        self.file = file
+        self.header = header
+        self.position = position
+        self.digest = digest
+
+
+class FileStore:
+    """Appends batches to the tail.
+
+    Args:
+        file_system: Where.
+        directory: The directory of the segments.
+        settings: Sizes.
+        tail: The segment to go on with.
+        epoch: Of this opening.
+    """
+
+    def __init__(self, file_system: FileSystem, directory: Path, settings: LogSettings, tail: Tail, epoch: int) -> None:
+        self._file_system = file_system
+        self._directory = directory
+        self._settings = settings
+        self._tail = tail
+        self._epoch = epoch
+        self._prepared: File | None = None
+        self._stopping = False
+
+    @property
+    def position(self) -> int:
+        """Where in the tail the next record goes, in bytes."""
+        return self._tail.position
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write a batch with one write and make it durable with one sync.
+
+        Raises:
+            OSError: It may or may not be durable; nothing may be appended any more.
+        """
+        tail = self._tail
+        frames, digest = self._frame(entries)
+        tail.file.write_at(tail.position, frames)
+        tail.file.sync()
+        tail.position += len(frames)
+        tail.digest = digest
+
+    def rotate(self, seal: Entry) -> None:
+        """Put the prepared segment behind the tail, then seal the tail.
+
+        The successor is durable before the seal names it; only then may a record go into it.
+
+        Raises:
+            OSError: As `append`.
+        """
+        if self._prepared is None:
+            raise OSError("no segment is prepared")
+        frames, digest = self._frame([seal])
+        first = seal.sequence + 1
+        header = SegmentHeader(first, self._epoch, self._settings.segment_bytes, self._tail.header.log_id, digest)
+        successor = publish(self._file_system, self._directory, self._prepared, header)
+        self._prepared = None
+        self._tail.file.write_at(self._tail.position, frames)
+        self._tail.file.sync()
+        self._tail.file.close()
+        self._tail = successor
+
+    def prepare(self) -> None:
+        """Make the next segment's file: zero-filled, in pieces with a rest between them, and synced.
+
+        Raises:
+            OSError: There is no room; what was made is removed.
+        """
+        path = self._directory / PREPARED_NAME
+        with contextlib.suppress(FileNotFoundError):
+            self._file_system.remove(path)
+        file = self._file_system.open(path, create=True)
+        try:
+            for _ in fill(file, 0, self._settings.segment_bytes):
+                if self._stopping:
+                    file.close()
+                    return
+                time.sleep(self._settings.fill_pause_ms / 1000)
+        except OSError:
+            file.close()
+            self._file_system.remove(path)
+            raise
+        self._prepared = file
+
+    def stop_preparing(self) -> None:
+        """Let a preparation that is under way end early; its file is removed at the next opening."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Close the files; nothing is written."""
+        self._tail.file.close()
+        if self._prepared is not None:
+            self._prepared.close()
+
+    def _frame(self, entries: Sequence[Entry]) -> tuple[bytes, bytes]:
+        header = self._tail.header
+        return frame_batch(
+            entries,
+            segment=header.first,
+            epoch=self._epoch,
+            log_id=header.log_id,
+            previous=self._tail.digest,
+        )
+
+
+def publish(file_system: FileSystem, directory: Path, prepared: File, header: SegmentHeader) -> Tail:
+    """Turn the prepared, zero-filled file into a segment, durably.
+
+    Raises:
+        OSError: It may or may not have become one.
+    """
+    prepared.write_at(0, encode_segment_header(header))
+    prepared.sync()
+    file_system.rename(directory / PREPARED_NAME, segment_path(directory, header.first))
+    file_system.sync_directory(directory)
+    return Tail(prepared, header, SEGMENT_HEADER_BYTES, header.previous)

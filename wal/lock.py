@@ -1,0 +1,79 @@
+"""One writer: the LOCK file, which is held by flock, never unlinked, and counts the openings of the directory."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+
+from wal.errors import DirectoryLockedError
+from wal.file_system import File, FileSystem
+
+LOCK_NAME = "LOCK"
+# One sector, so that a crash leaves the old content or the new.
+_LOCK_BYTES = 512
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """What LOCK tells.
+
+    Attributes:
+        pid: Of the process that opened the directory last.
+        host: Its machine.
+        epoch: How many times the directory has been opened.
+        log_id: Of the log in hex, empty before there is one.
+    """
+
+    pid: int = 0
+    host: str = "an unknown host"
+    epoch: int = 0
+    log_id: str = ""
+
+
+class DirectoryLock:
+    """A held data directory.
+
+    Args:
+        file: LOCK, already locked.
+        holder: What the last holder left there.
+    """
+
+    def __init__(self, file: File, holder: Holder) -> None:
+        self._file = file
+        self.last = holder
+
+    @classmethod
+    def take(cls, file_system: FileSystem, directory: Path) -> DirectoryLock:
+        """Hold a directory.
+
+        Raises:
+            DirectoryLockedError: Another process holds it.
+        """
+        path = directory / LOCK_NAME
+        try:
+            file = file_system.lock(path)
+        except BlockingIOError:
+            holder = _read(file_system.open(path))
+            raise DirectoryLockedError(path, f"process {holder.pid} on {holder.host}") from None
+        return cls(file, _read(file))
+
+    def write(self, epoch: int, log_id: bytes) -> None:
+        """Make known who holds the directory, durably."""
+        holder = Holder(os.getpid(), socket.gethostname(), epoch, log_id.hex())
+        self._file.write_at(0, msgspec.json.encode(holder).ljust(_LOCK_BYTES, b"\n"))
+        self._file.sync()
+
+    def release(self) -> None:
+        """Let the directory go."""
+        self._file.close()
+
+
+def _read(file: File) -> Holder:
+    data = file.read_at(0, _LOCK_BYTES)
+    try:
+        return msgspec.json.decode(data, type=Holder)
+    except msgspec.DecodeError:
+        # New, or unreadable: the epoch is found in the segments too, and the lock itself is the kernel's.
+        return Holder()

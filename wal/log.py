@@ -1,0 +1,271 @@
+"""The log above its store: sequences, admission, group commit, waiting, and the end of all that when a sync fails.
+
+Everything here runs on the event loop and never blocks it. Records queue while a batch is on the writer thread;
+when it is durable its callers are woken and all that has queued becomes the next batch. So there is no timer,
+no delay for a lone client, and one sync for many clients. Nothing is acknowledged before `wait` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from wal.change import Change, Record
+from wal.errors import ClosedError, NoRoomError, OutcomeUnknownError, PoisonedError, RecordTooLargeError
+from wal.file_store import FileStore
+from wal.record import Entry, RecordType, Seal, frame_bytes, seal, transaction
+from wal.segment import SEGMENT_HEADER_BYTES
+from wal.settings import LogSettings
+from wal.state import State
+from wal.writer import WriterThread
+
+SALT_BYTES = 16
+_SALTS_AHEAD = 256
+
+
+class Log:
+    """A log that is ready. `wal.recovery.open_log` makes one.
+
+    Args:
+        store: Where batches go.
+        settings: Sizes.
+        state: What the records are applied to; asked for its digest when a segment is sealed.
+        sequence: Of the last record.
+        time: Of the last record, in microseconds since 1970 UTC.
+        release: Lets the directory go, called at the end of `close`.
+
+    Attributes:
+        sequence: Of the last record that was appended.
+        durable: Of the last record that is known to be synced.
+        time: Of the last record that was appended, in microseconds since 1970 UTC.
+        poisoned: Done with the cause as its result, once a write or sync of the log has failed.
+    """
+
+    def __init__(
+        self,
+        store: FileStore,
+        settings: LogSettings,
+        state: State,
+        *,
+        sequence: int,
+        time: int,
+        release: Callable[[], None],
+    ) -> None:
+        self.sequence = sequence
+        self.durable = sequence
+        self.time = time
+        self.poisoned: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._store = store
+        self._settings = settings
+        self._state = state
+        self._release = release
+        self._position = store.position
+        self._prepared = False
+        self._prepare_error = "it is being prepared"
+        self._prepare_wanted = asyncio.Event()
+        self._prepare_wanted.set()
+        self._filling: asyncio.Future[None] | None = None
+        self._preparing = asyncio.create_task(self._keep_prepared())
+        self._queue: deque[Entry] = deque()
+        # A heap: readers wait for marks that are older than what writers wait for.
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._arrivals = itertools.count()
+        self._busy = False
+        self._closed = False
+        self._salts = b""
+        self._writer = WriterThread("log-writer")
+
+    def admit(self) -> None:
+        """Make sure that a record of any allowed size can be appended now. Call it before deciding anything.
+
+        Raises:
+            NoRoomError: There is no prepared room; reads go on, and it comes back by itself.
+            PoisonedError: A sync failed.
+            ClosedError: The log is closing.
+        """
+        if self.poisoned.done():
+            raise PoisonedError("The log failed to sync and takes no more. Restart the server: recovery decides.")
+        if self._closed:
+            raise ClosedError("The log is closing and takes no more.")
+        if not self._prepared and not self._fits(self._settings.frame_bytes_max):
+            raise NoRoomError(f"There is no room for another segment of the log: {self._prepare_error}.")
+
+    def append(self, changes: Sequence[Change], *, time: int, actor: str | None, operation: str) -> int:
+        """Queue one transaction; the caller applies it right after, and acknowledges it after `wait`.
+
+        Args:
+            changes: What changes; salts are filled in.
+            time: Microseconds since 1970 UTC; what is stored is never less than the record before.
+            actor: Who asks.
+            operation: The request's id.
+
+        Returns:
+            Its sequence.
+
+        Raises:
+            RecordTooLargeError: Nothing has happened.
+        """
+        self.admit()
+        stamp = max(time, self.time)
+        salted = [self._salted(change) for change in changes]
+        sequence = self.sequence + 1
+        entry = transaction(sequence, Record(stamp, actor, operation, salted))
+        size = frame_bytes(len(entry.payload))
+        if len(entry.payload) > self._settings.record_bytes_max:
+            raise RecordTooLargeError(len(entry.payload), self._settings.record_bytes_max)
+        if not self._fits(size):
+            self._seal_tail()
+            entry = entry._replace(sequence=self.sequence + 1)
+        self.time = stamp
+        self._enqueue(entry, size)
+        return entry.sequence
+
+    async def wait(self, sequence: int) -> None:
+        """Return once the record is durable.
+
+        Raises:
+            OutcomeUnknownError: The log is poisoned: the record may be durable or not.
+        """
+        if sequence <= self.durable:
+            return
+        if self.poisoned.done():
+            raise OutcomeUnknownError("The log failed to sync: whether this is stored is known after a restart.")
+        waiter = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (sequence, next(self._arrivals), waiter))
+        await waiter
+
+    async def rotate(self) -> int | None:
+        """Seal the tail and go on in a new segment.
+
+        Returns:
+            The sequence of the seal, None if the tail holds no record.
+
+        Raises:
+            NoRoomError: No segment is prepared.
+        """
+        self.admit()
+        if self._position == SEGMENT_HEADER_BYTES:
+            return None
+        if not self._prepared:
+            raise NoRoomError(f"There is no room for another segment of the log: {self._prepare_error}.")
+        sequence = self._seal_tail()
+        await self.wait(sequence)
+        return sequence
+
+    async def close(self) -> None:
+        """Make everything durable, seal the log and let the directory go. Does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._stop_preparing()
+        try:
+            if not self.poisoned.done():
+                self._enqueue(self._make_seal(successor=None), 0)
+                await self.wait(self.sequence)
+        finally:
+            self._writer.stop()
+            self._store.close()
+            self._release()
+
+    def _fits(self, size: int) -> bool:
+        return self._position + size <= self._settings.usable_bytes
+
+    def _salted(self, change: Change) -> Change:
+        if len(self._salts) < SALT_BYTES:
+            self._salts = os.urandom(SALT_BYTES * _SALTS_AHEAD)
+        salt, self._salts = self._salts[:SALT_BYTES], self._salts[SALT_BYTES:]
+        return Change(salt, *_fields(change))
+
+    def _seal_tail(self) -> int:
+        entry = self._make_seal(successor=self.sequence + 2)
+        self._prepared = False
+        self._prepare_error = "it is being prepared"
+        self._enqueue(entry, 0)
+        self._position = SEGMENT_HEADER_BYTES
+        return entry.sequence
+
+    def _make_seal(self, successor: int | None) -> Entry:
+        # The state holds just the records before the seal: every append is applied before the next one.
+        counts: Mapping[str, int] = self._state.counts
+        content = Seal(self.time, self._state.digest.to_bytes(16), dict(counts), successor)
+        return seal(self.sequence + 1, content)
+
+    def _enqueue(self, entry: Entry, size: int) -> None:
+        self.sequence = entry.sequence
+        self._position += size
+        self._queue.append(entry)
+        if not self._busy:
+            self._busy = True
+            # Not at once: what else is ready in this turn of the loop shares the sync.
+            asyncio.get_running_loop().call_soon(self._start_batch)
+
+    def _start_batch(self) -> None:
+        batch = [self._queue.popleft()]
+        if batch[0].type == RecordType.ROTATION_SEAL:
+            self._writer.submit(lambda: self._store.rotate(batch[0]), lambda error: self._done(batch, error))
+            return
+        while self._queue and self._queue[0].type == RecordType.TRANSACTION:
+            batch.append(self._queue.popleft())
+        self._writer.submit(lambda: self._store.append(batch), lambda error: self._done(batch, error))
+
+    def _done(self, batch: Sequence[Entry], error: BaseException | None) -> None:
+        if error is not None:
+            self._poison(error)
+            return
+        self.durable = batch[-1].sequence
+        if batch[-1].type == RecordType.ROTATION_SEAL:
+            self._prepare_wanted.set()
+        while self._waiting and self._waiting[0][0] <= self.durable:
+            _, _, waiter = heapq.heappop(self._waiting)
+            if not waiter.done():
+                waiter.set_result(None)
+        if self._queue:
+            self._start_batch()
+        else:
+            self._busy = False
+
+    def _poison(self, error: BaseException) -> None:
+        # Nothing is retried: after a failed sync the page cache may show what the disk never got.
+        self.poisoned.set_result(error)
+        self._queue.clear()
+        for _, _, waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_exception(OutcomeUnknownError(f"The log failed to sync: {error}."))
+        self._waiting.clear()
+
+    async def _stop_preparing(self) -> None:
+        self._preparing.cancel()
+        self._store.stop_preparing()
+        # The thread must be done with the directory before the next process may have it.
+        running = [self._preparing] if self._filling is None else [self._preparing, self._filling]
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _keep_prepared(self) -> None:
+        while True:
+            await self._prepare_wanted.wait()
+            self._filling = asyncio.ensure_future(asyncio.to_thread(self._store.prepare))
+            try:
+                await asyncio.shield(self._filling)
+            except OSError as error:
+                # Tried again until there is room; until then `admit` refuses what would not fit.
+                self._prepare_error = str(error)
+                await asyncio.sleep(self._settings.retry_seconds)
+            else:
+                self._prepare_wanted.clear()
+                self._prepared = True
+
+
+def _fields(change: Change) -> tuple[str, str, str, int, int, bytes | None, bytes | None]:
+    return (
+        change.event,
+        change.kind,
+        change.id,
+        change.schema,
+        change.previous,
+        change.value,
+        change.before,
+    )

@@ -1,0 +1,338 @@
+"""Recovery: from a directory, whatever state a crash left it in, to a log that is ready, or a refusal.
+
+It makes what it reads durable before it reads it, so that nothing is built on bytes that only the page cache
+holds; it judges each segment by `wal.decision`; and it is idempotent, so that a crash within it changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from wal.change import decode_record
+from wal.decision import Facts, Last, Place, Verdict, decide
+from wal.errors import DamagedError
+from wal.file_store import PREPARED_NAME, FileStore, Tail, publish
+from wal.file_system import FileSystem, RealFileSystem
+from wal.lock import DirectoryLock
+from wal.log import Log
+from wal.record import LOG_ID_BYTES, NO_DIGEST, RecordType, decode_seal
+from wal.scanner import End, Ending, Found
+from wal.segment import (
+    SEGMENT_HEADER_BYTES,
+    SegmentHeader,
+    encode_segment_header,
+    fill,
+    first_sequence,
+    read_segment,
+    scan_segment,
+    segment_path,
+)
+from wal.settings import LogSettings
+from wal.state import State
+
+LOG_DIRECTORY = "log"
+TORN_DIRECTORY = "torn"
+_REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
+
+Progress = Callable[[int], None]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What recovery found.
+
+    Attributes:
+        new: There was no log; an empty one was made.
+        clean: The last process sealed the log.
+        records: Transactions that were replayed.
+        torn_bytes: Bytes of an unfinished batch that were cut and kept aside.
+        torn_path: Where they are, empty if there are none.
+        sequence: Of the last record.
+        epoch: Of this opening.
+        seconds: How long it took.
+    """
+
+    new: bool
+    clean: bool
+    records: int
+    torn_bytes: int
+    torn_path: str
+    sequence: int
+    epoch: int
+    seconds: float
+
+
+class _Segment(NamedTuple):
+    path: Path
+    header: SegmentHeader
+    data: bytes
+
+
+class _Replayed(NamedTuple):
+    """What one segment held: facts for the table, and where it would go on."""
+
+    last: Last
+    ending: Ending
+
+
+class _Ready(NamedTuple):
+    tail: Tail
+    sequence: int
+    time: int
+    report: Report
+
+
+async def open_log(
+    directory: Path,
+    settings: LogSettings,
+    state: State,
+    *,
+    file_system: FileSystem | None = None,
+    on_progress: Progress = lambda _: None,
+) -> tuple[Log, Report]:
+    """Open a data directory: hold it, replay its log into `state`, and get it ready for appending.
+
+    Args:
+        directory: The data directory; it is made if it is not there.
+        settings: Sizes.
+        state: Empty; afterwards it holds what the log says.
+        file_system: Where; this machine's by default.
+        on_progress: Called with the number of transactions replayed so far, on another thread.
+
+    Raises:
+        DirectoryLockedError: Another process holds it.
+        DamagedError: Something that was durable does not verify.
+        UnsupportedFormatError: A newer release wrote it.
+        OSError: The disk refused.
+    """
+    files = file_system or RealFileSystem()
+    recovery = await asyncio.to_thread(_Recovery.begin, files, directory, settings, state, on_progress)
+    try:
+        ready = await asyncio.to_thread(recovery.run)
+    except BaseException:
+        recovery.lock.release()
+        raise
+    store = FileStore(files, recovery.log_directory, settings, ready.tail, recovery.epoch)
+    log = Log(
+        store,
+        settings,
+        state,
+        sequence=ready.sequence,
+        time=ready.time,
+        release=recovery.lock.release,
+    )
+    return log, ready.report
+
+
+class _Recovery:
+    """One recovery, on one thread."""
+
+    def __init__(
+        self,
+        file_system: FileSystem,
+        directory: Path,
+        settings: LogSettings,
+        state: State,
+        on_progress: Progress,
+        lock: DirectoryLock,
+    ) -> None:
+        self.lock = lock
+        self.log_directory = directory / LOG_DIRECTORY
+        self.epoch = lock.last.epoch + 1
+        self._torn_directory = directory / TORN_DIRECTORY
+        self._file_system = file_system
+        self._settings = settings
+        self._state = state
+        self._on_progress = on_progress
+        self._records = 0
+        self._time = 0
+        self._started = time.monotonic()
+
+    @classmethod
+    def begin(
+        cls,
+        file_system: FileSystem,
+        directory: Path,
+        settings: LogSettings,
+        state: State,
+        on_progress: Progress,
+    ) -> _Recovery:
+        file_system.make_directory(directory / LOG_DIRECTORY)
+        file_system.sync_directory(directory)
+        lock = DirectoryLock.take(file_system, directory)
+        return cls(file_system, directory, settings, state, on_progress, lock)
+
+    def run(self) -> _Ready:
+        segments = self._read_segments()
+        if not segments:
+            return self._create()
+        log_id = segments[0].header.log_id
+        self.epoch = max(self.epoch, *(segment.header.epoch + 1 for segment in segments))
+        self.lock.write(self.epoch, log_id)
+        return self._replay(segments)
+
+    def _read_segments(self) -> list[_Segment]:
+        names = self._file_system.list(self.log_directory)
+        paths = [self.log_directory / name for name in names if first_sequence(name) is not None]
+        for path in paths:
+            # First to the disk, then out of the cache: what is read now is what a power cut would leave.
+            file = self._file_system.open(path)
+            file.sync()
+            file.drop_cache()
+            file.close()
+        self._file_system.sync_directory(self.log_directory)
+        segments = [_Segment(path, *read_segment(self._file_system, path)) for path in paths]
+        self._check_order(segments)
+        if PREPARED_NAME in names:
+            self._file_system.remove(self.log_directory / PREPARED_NAME)
+        return segments
+
+    def _check_order(self, segments: list[_Segment]) -> None:
+        known = self.lock.last.log_id
+        if not segments and known:
+            path = segment_path(self.log_directory, 1)
+            raise DamagedError(path, 0, 1, found="no segment", expected=f"those of log {known}", remedy=_REMEDY)
+        for segment in segments:
+            if segment.header.log_id != segments[0].header.log_id or (known and segment.header.log_id.hex() != known):
+                raise DamagedError(
+                    segment.path,
+                    0,
+                    segment.header.first,
+                    found="a segment of another log",
+                    expected=f"log {known or segments[0].header.log_id.hex()}",
+                    remedy=_REMEDY,
+                )
+        if segments and segments[0].header.first != 1:
+            first = segments[0]
+            found = f"sequence {first.header.first} first"
+            raise DamagedError(first.path, 0, 1, found=found, expected="sequence 1", remedy=_REMEDY)
+
+    def _create(self) -> _Ready:
+        log_id = os.urandom(LOG_ID_BYTES)
+        header = SegmentHeader(1, self.epoch, self._settings.segment_bytes, log_id, NO_DIGEST)
+        tail = self._publish(header, b"")
+        self.lock.write(self.epoch, log_id)
+        return _Ready(tail, 0, 0, self._report(0, new=True, clean=True))
+
+    def _replay(self, segments: list[_Segment]) -> _Ready:
+        for index, segment in enumerate(segments):
+            replayed = self._apply(segment)
+            facts = _facts(segments, index, replayed)
+            row = decide(facts)
+            if row.verdict is Verdict.NEXT:
+                continue
+            if row.verdict is Verdict.REFUSE:
+                raise _damage(segment, replayed, facts, row.why)
+            return self._finish(segments, index, replayed, row.verdict)
+        raise AssertionError("the last segment is never followed by another")
+
+    def _apply(self, segment: _Segment) -> _Replayed:
+        scan = scan_segment(segment.header, segment.data)
+        last = Last.NOTHING
+        for found in scan:
+            last = _last(found, segment.header)
+            if found.header.type == RecordType.TRANSACTION:
+                self._apply_record(found)
+            else:
+                self._time = max(self._time, decode_seal(found.payload).time)
+        if scan.ending is None:
+            raise AssertionError("a scan that was read to its end has an ending")
+        return _Replayed(last, scan.ending)
+
+    def _apply_record(self, found: Found) -> None:
+        record = decode_record(found.payload)
+        self._state.apply(found.header.sequence, record.time, record.changes)
+        self._time = record.time
+        self._records += 1
+        if self._records % 10_000 == 0:
+            self._on_progress(self._records)
+
+    def _finish(self, segments: list[_Segment], index: int, replayed: _Replayed, verdict: Verdict) -> _Ready:
+        segment, ending = segments[index], replayed.ending
+        sequence = ending.position.sequence - 1
+        header = segment.header._replace(epoch=self.epoch)
+        torn = segment.data[ending.offset :].rstrip(b"\0")
+        torn_path = self._keep_torn(ending, torn) if torn else ""
+        if verdict is Verdict.UNDO_ROTATION:
+            self._file_system.remove(segments[index + 1].path)
+            self._file_system.sync_directory(self.log_directory)
+        if verdict is Verdict.APPEND:
+            tail = self._reopen(segment, header)
+        else:
+            tail = self._publish(header, segment.data[SEGMENT_HEADER_BYTES : ending.offset])
+        tail.position, tail.digest = ending.offset, ending.position.digest
+        report = self._report(sequence, new=False, clean=verdict is Verdict.APPEND)
+        report = msgspec.structs.replace(report, torn_bytes=len(torn), torn_path=torn_path)
+        return _Ready(tail, sequence, self._time, report)
+
+    def _keep_torn(self, ending: Ending, torn: bytes) -> str:
+        self._file_system.make_directory(self._torn_directory)
+        path = self._torn_directory / f"{ending.position.sequence:020d}-{self.epoch}.torn"
+        file = self._file_system.open(path, create=True)
+        file.write_at(0, torn)
+        file.sync()
+        file.close()
+        self._file_system.sync_directory(self._torn_directory)
+        return str(path)
+
+    def _reopen(self, segment: _Segment, header: SegmentHeader) -> Tail:
+        # The epoch in the header tells from now on that records may follow the shutdown seal.
+        file = self._file_system.open(segment.path)
+        file.write_at(0, encode_segment_header(header))
+        file.sync()
+        return Tail(file, header, SEGMENT_HEADER_BYTES, header.previous)
+
+    def _publish(self, header: SegmentHeader, records: bytes) -> Tail:
+        """Write a segment into a fresh file and put it in its place, durably."""
+        file = self._file_system.open(self.log_directory / PREPARED_NAME, create=True)
+        file.write_at(SEGMENT_HEADER_BYTES, records)
+        for _ in fill(file, SEGMENT_HEADER_BYTES + len(records), header.size):
+            pass
+        return publish(self._file_system, self.log_directory, file, header)
+
+    def _report(self, sequence: int, *, new: bool, clean: bool) -> Report:
+        seconds = time.monotonic() - self._started
+        return Report(new, clean, self._records, 0, "", sequence, self.epoch, seconds)
+
+
+def _last(found: Found, header: SegmentHeader) -> Last:
+    if found.header.type == RecordType.TRANSACTION:
+        return Last.TRANSACTION
+    if found.header.type == RecordType.ROTATION_SEAL:
+        return Last.ROTATION
+    return Last.SHUTDOWN if found.header.epoch == header.epoch else Last.REOPENED
+
+
+def _facts(segments: list[_Segment], index: int, replayed: _Replayed) -> Facts:
+    ending = replayed.ending
+    later = ending.later is not None
+    if index + 1 == len(segments):
+        return Facts(Place.LAST, replayed.last, ending.end, later, linked=False)
+    successor = segments[index + 1]
+    is_empty = index + 2 == len(segments) and not any(successor.data[SEGMENT_HEADER_BYTES:].strip(b"\0"))
+    place = Place.BEFORE_EMPTY if is_empty else Place.FOLLOWED
+    position = ending.position
+    if replayed.last is Last.ROTATION:
+        linked = successor.header.first == position.sequence and successor.header.previous == position.digest
+    else:
+        linked = is_empty and successor.header.first == position.sequence + 1
+    return Facts(place, replayed.last, ending.end, later, linked)
+
+
+def _damage(segment: _Segment, replayed: _Replayed, facts: Facts, why: str) -> DamagedError:
+    ending = replayed.ending
+    found = f"{ending.end.value} after {facts.last.value}"
+    if ending.end is End.ZEROS:
+        expected = "the record or seal that was durable there"
+    else:
+        expected = "a record that verifies"
+    remedy = f"Reason: {why}. {_REMEDY}"
+    return DamagedError(
+        segment.path, ending.offset, ending.position.sequence, found=found, expected=expected, remedy=remedy
+    )
