@@ -117,7 +117,7 @@ class InvalidError(DomainError):
 
 
 class TextMismatchError(InvalidError):
-    """The `text` that was sent is not the document's text between `start` and `end`, which count Unicode code points."""
+    """The `text` that was sent is not the document's text from `start` to `end`, which count Unicode code points."""
 
     name, title = "text-mismatch", "The text does not match"
 

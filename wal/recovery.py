@@ -328,10 +328,7 @@ def _facts(segments: list[_Segment], index: int, replayed: _Replayed) -> Facts:
 def _damage(segment: _Segment, replayed: _Replayed, facts: Facts, why: str) -> DamagedError:
     ending = replayed.ending
     found = f"{ending.end.value} after {facts.last.value}"
-    if ending.end is End.ZEROS:
-        expected = "the record or seal that was durable there"
-    else:
-        expected = "a record that verifies"
+    expected = "the record that was durable there" if ending.end is End.ZEROS else "a record that verifies"
     remedy = f"Reason: {why}. {_REMEDY}"
     return DamagedError(
         segment.path, ending.offset, ending.position.sequence, found=found, expected=expected, remedy=remedy

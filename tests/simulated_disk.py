@@ -1,0 +1,222 @@
+"""A disk for tests: it keeps what was written apart from what was synced, and cuts the power at any operation.
+
+`SimulatedDisk` is the second implementation of `wal.file_system.FileSystem`. After a power cut, `survivor` gives
+one of the disks that could be found: of each file what was synced, plus any subset of the sectors written since;
+of each directory what was synced, plus the first few of the entries changed since. It is deterministic from a seed.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+SECTOR_BYTES = 512
+
+
+class PowerCutError(OSError):
+    """The machine is off; nothing can be done with its disk any more."""
+
+
+class _Inode:
+    """A file's content: as synced, as written, and the sectors written since the sync."""
+
+    def __init__(self) -> None:
+        self.synced = b""
+        self.content = bytearray()
+        self.dirty: set[int] = set()
+
+    def write(self, offset: int, data: bytes) -> None:
+        end = offset + len(data)
+        if end > len(self.content):
+            self.content.extend(bytes(end - len(self.content)))
+        self.content[offset:end] = data
+        self.dirty.update(range(offset // SECTOR_BYTES, -(-end // SECTOR_BYTES)))
+
+    def sync(self) -> None:
+        self.synced = bytes(self.content)
+        self.dirty.clear()
+
+    def survivor(self, chance: random.Random) -> _Inode:
+        inode = _Inode()
+        longest = chance.choice((len(self.synced), len(self.content)))
+        content = bytearray(self.synced.ljust(longest, b"\0"))
+        for sector in sorted(self.dirty):
+            start = sector * SECTOR_BYTES
+            if chance.random() < 0.5:  # noqa: PLR2004 - a coin
+                piece = self.content[start : start + SECTOR_BYTES][: max(0, longest - start)]
+                content[start : start + len(piece)] = piece
+        inode.content = content
+        inode.sync()
+        return inode
+
+
+class SimulatedFile:
+    """An open file of a `SimulatedDisk`."""
+
+    def __init__(self, disk: SimulatedDisk, inode: _Inode, *, locked: bool = False) -> None:
+        self._disk = disk
+        self._inode = inode
+        self._locked = locked
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Read."""
+        self._disk.step("read")
+        return bytes(self._inode.content[offset : offset + length])
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write, not yet synced."""
+        self._disk.step("write")
+        self._disk.take_space(max(0, offset + len(data) - len(self._inode.content)))
+        self._inode.write(offset, bytes(data))
+
+    def sync(self) -> None:
+        """Make the content durable."""
+        self._disk.step("sync")
+        self._inode.sync()
+
+    def size(self) -> int:
+        """Return the length."""
+        self._disk.step("size")
+        return len(self._inode.content)
+
+    def drop_cache(self) -> None:
+        """Do nothing: reads of this disk come from what was written, and recovery syncs first."""
+        self._disk.step("drop_cache")
+
+    def close(self) -> None:
+        """Let go of the lock, if this file holds it."""
+        if self._locked:
+            self._disk.held = False
+
+
+Names = dict[Path, _Inode]
+
+
+class SimulatedDisk:
+    """A disk with a fault plan.
+
+    Attributes:
+        operations: The names of the operations so far.
+        cut_at: The operation, counted from 0, before which the power goes; None for never.
+        failing: Operation → error that each such call raises from now on.
+        space: Bytes that files may still grow by; None for no limit.
+    """
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+        self.cut_at: int | None = None
+        self.failing: dict[str, int] = {}
+        self.space: int | None = None
+        self.held = False
+        self.off = False
+        self._mutex = threading.Lock()
+        self._names: Names = {}
+        self._synced_names: Names = {}
+        self._pending: list[Callable[[Names], None]] = []
+
+    def step(self, operation: str) -> None:
+        """Count an operation and let the plan have its way.
+
+        Raises:
+            PowerCutError: The power is off.
+            OSError: The plan says that this operation fails.
+        """
+        with self._mutex:
+            self.off = self.off or len(self.operations) == self.cut_at
+            if self.off:
+                raise PowerCutError(errno.EIO, "power cut")
+            self.operations.append(operation)
+        if operation in self.failing:
+            raise OSError(self.failing[operation], f"{operation} fails by plan")
+
+    def take_space(self, growth: int) -> None:
+        """Let a file grow.
+
+        Raises:
+            OSError: ENOSPC.
+        """
+        if self.space is not None:
+            if growth > self.space:
+                raise OSError(errno.ENOSPC, "no space left on the simulated disk")
+            self.space -= growth
+
+    def survivor(self, seed: int) -> SimulatedDisk:
+        """Return one of the disks that could be found after a power cut now."""
+        chance = random.Random(seed)
+        names = dict(self._synced_names)
+        for change in self._pending[: chance.randint(0, len(self._pending))]:
+            change(names)
+        disk = SimulatedDisk()
+        inodes = {id(inode): inode.survivor(chance) for inode in names.values()}
+        disk._names = {path: inodes[id(inode)] for path, inode in names.items()}
+        disk._synced_names = dict(disk._names)
+        return disk
+
+    def content(self, path: Path) -> bytearray:
+        """Return a file's content, to be looked at or damaged; damage is on the disk at once."""
+        return self._names[path].content
+
+    def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
+        """Open, or create."""
+        self.step("create" if create else "open")
+        if create and path in self._names:
+            raise FileExistsError(errno.EEXIST, "exists", str(path))
+        if create:
+            self._change(lambda names, inode=_Inode(): names.__setitem__(path, inode))  # type: ignore[misc]
+        if path not in self._names:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+        return SimulatedFile(self, self._names[path])
+
+    def lock(self, path: Path) -> SimulatedFile:
+        """Open and hold."""
+        if self.held:
+            raise BlockingIOError(errno.EWOULDBLOCK, "held")
+        self.held = True
+        file = self.open(path, create=path not in self._names)
+        return SimulatedFile(self, file._inode, locked=True)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename."""
+        self.step("rename")
+        self._change(lambda names: names.__setitem__(target, names.pop(source)))
+
+    def remove(self, path: Path) -> None:
+        """Remove."""
+        self.step("remove")
+        if path not in self._names:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+        self.give_space(len(self._names[path].content))
+        self._change(lambda names: names.pop(path))
+
+    def give_space(self, size: int) -> None:
+        """Give bytes back to a limited disk."""
+        if self.space is not None:
+            self.space += size
+
+    def list(self, directory: Path) -> list[str]:
+        """List."""
+        self.step("list")
+        return sorted(path.name for path in self._names if path.parent == directory)
+
+    def make_directory(self, directory: Path) -> None:
+        """Directories of this disk are where files are."""
+        self.step("make_directory")
+        assert directory.is_absolute()
+
+    def sync_directory(self, directory: Path) -> None:
+        """Make all entries durable: this disk has one journal for its directories."""
+        self.step("sync_directory")
+        assert directory.is_absolute()
+        self._synced_names = dict(self._names)
+        self._pending.clear()
+
+    def _change(self, change: Callable[[Names], object]) -> None:
+        change(self._names)
+        self._pending.append(lambda names: void(change(names)))
+
+
+def void(_: object) -> None:
+    """Forget a result."""

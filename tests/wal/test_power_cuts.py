@@ -1,0 +1,93 @@
+"""A power cut before every file operation: what was acknowledged is there, what is there was appended."""
+
+import pytest
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.drive import DIRECTORY, Run, workload
+from wal.errors import WalError
+
+SURVIVORS = 4
+
+
+async def operations_of_a_run() -> int:
+    """Count the operations of an undisturbed run: the first opening, two rotations, the shutdown."""
+    disk = SimulatedDisk()
+    await workload(disk)
+    return len(disk.operations)
+
+
+async def check_prefix(before: Run, disk: SimulatedDisk) -> Run:
+    """Recover, and compare with what was acknowledged and appended before."""
+    after = Run(disk)
+    await after.open()
+    assert after.appended == before.appended[: len(after.appended)], "not a prefix of what was appended"
+    assert len(after.appended) >= before.acknowledged, "acknowledged records are lost"
+    return after
+
+
+async def test_a_run_rotates() -> None:
+    """The workload of these tests reaches what it is meant to reach."""
+    disk = SimulatedDisk()
+    run = await workload(disk)
+    assert run.acknowledged == 90
+    assert disk.operations.count("rename") >= 3
+
+
+async def test_no_power_cut_loses_what_was_acknowledged() -> None:
+    """At every operation, and for several of the disks that may be found after it."""
+    for cut in range(await operations_of_a_run()):
+        disk = SimulatedDisk()
+        disk.cut_at = cut
+        before = await workload(disk)
+        for seed in range(SURVIVORS):
+            after = await check_prefix(before, disk.survivor(cut * SURVIVORS + seed))
+            await after.append(2)
+            await after.close()
+
+
+async def test_a_power_cut_within_recovery_changes_nothing() -> None:
+    """Recovery that is cut at every operation of its own is repeated with the same result."""
+    for cut in (25, 40, 60, 75, 90, 105):
+        disk = SimulatedDisk()
+        disk.cut_at = cut
+        before = await workload(disk)
+        survivor = disk.survivor(cut)
+        operation = 0
+        while True:
+            again = survivor.survivor(0)
+            again.cut_at = operation
+            run = Run(again)
+            try:
+                await run.open()
+            except OSError:
+                after = await check_prefix(before, again.survivor(operation))
+                await after.close()
+            else:
+                again.cut_at = None
+                await run.close()
+                break
+            operation += 1
+        assert operation > 5
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_many_restarts_keep_everything(close: bool) -> None:
+    """Whether the log was sealed or not."""
+    disk = SimulatedDisk()
+    total = 0
+    for restart in range(6):
+        run = Run(disk)
+        report = await run.open()
+        assert len(run.appended) == total
+        assert report.epoch == restart + 1
+        assert report.clean is (close or restart == 0)
+        await run.append(7)
+        total += 7
+        if not close:
+            disk.off = True
+        try:
+            await run.close()
+        except (OSError, WalError):
+            assert not close
+        disk = disk.survivor(restart)
+    assert DIRECTORY.is_absolute()
