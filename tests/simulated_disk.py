@@ -45,7 +45,7 @@ class _Inode:
         content = bytearray(self.synced.ljust(longest, b"\0"))
         for sector in sorted(self.dirty):
             start = sector * SECTOR_BYTES
-            if chance.random() < 0.5:  # noqa: PLR2004 - a coin
+            if chance.random() < 0.5:
                 piece = self.content[start : start + SECTOR_BYTES][: max(0, longest - start)]
                 content[start : start + len(piece)] = piece
         inode.content = content
@@ -115,7 +115,7 @@ class SimulatedDisk:
         self._mutex = threading.Lock()
         self._names: Names = {}
         self._synced_names: Names = {}
-        self._pending: list[Callable[[Names], None]] = []
+        self._pending: list[Callable[[Names], object]] = []
 
     def step(self, operation: str) -> None:
         """Count an operation and let the plan have its way.
@@ -165,7 +165,8 @@ class SimulatedDisk:
         if create and path in self._names:
             raise FileExistsError(errno.EEXIST, "exists", str(path))
         if create:
-            self._change(lambda names, inode=_Inode(): names.__setitem__(path, inode))  # type: ignore[misc]
+            inode = _Inode()
+            self._change(lambda names: names.__setitem__(path, inode))
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         return SimulatedFile(self, self._names[path])
@@ -215,8 +216,4 @@ class SimulatedDisk:
 
     def _change(self, change: Callable[[Names], object]) -> None:
         change(self._names)
-        self._pending.append(lambda names: void(change(names)))
-
-
-def void(_: object) -> None:
-    """Forget a result."""
+        self._pending.append(change)

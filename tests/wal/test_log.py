@@ -1,0 +1,202 @@
+"""The log: group commit, waiting, admission, rotation, poisoning."""
+
+import asyncio
+import errno
+
+import pytest
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.drive import SETTINGS, Run
+from tests.wal.model import put
+from wal.change import Change, Record, encode_record
+from wal.errors import (
+    ClosedError,
+    DirectoryLockedError,
+    NoRoomError,
+    OutcomeUnknownError,
+    PoisonedError,
+    RecordTooLargeError,
+)
+from wal.settings import LogSettings
+
+
+async def opened(disk: SimulatedDisk) -> Run:
+    """Return a run whose log is open and has its next segment prepared."""
+    run = Run(disk)
+    await run.open()
+    await run.prepared()
+    return run
+
+
+async def test_nothing_is_durable_before_its_sync_returned() -> None:
+    """`append` alone promises nothing; after `wait` the record is on the disk."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    sequence = run.put()
+    assert run.log.durable < sequence
+    await run.log.wait(sequence)
+    assert run.log.durable == sequence
+    after = await opened(disk.survivor(1))
+    assert after.appended == run.appended
+    await run.close()
+    await after.close()
+
+
+async def test_what_is_ready_together_shares_one_write_and_one_sync() -> None:
+    """Sixty-four callers of one turn of the loop cost one sync."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    before = disk.operations.copy()
+    sequences = [run.put(100) for _ in range(64)]
+    await asyncio.gather(*(run.log.wait(sequence) for sequence in reversed(sequences)))
+    assert disk.operations[len(before) :] == ["write", "sync"]
+    await run.close()
+
+
+async def test_an_older_mark_is_woken_before_a_newer_one() -> None:
+    """A reader that waits for an earlier record is not held up by a writer that came first."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    first = run.put()
+    await asyncio.sleep(0)
+    second = run.put()
+    order: list[int] = []
+
+    async def waits(sequence: int) -> None:
+        assert run.log is not None
+        await run.log.wait(sequence)
+        order.append(sequence)
+
+    await asyncio.gather(waits(second), waits(first))
+    assert order == [first, second]
+    await run.close()
+
+
+async def test_a_failed_sync_poisons_the_log() -> None:
+    """Callers get an unknown outcome, nothing is retried, nothing more is taken."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    disk.failing["sync"] = errno.EIO
+    sequence = run.put()
+    with pytest.raises(OutcomeUnknownError):
+        await run.log.wait(sequence)
+    disk.failing.clear()
+    syncs = disk.operations.count("sync")
+    with pytest.raises(PoisonedError):
+        run.log.admit()
+    with pytest.raises(OutcomeUnknownError):
+        await run.log.wait(sequence)
+    assert isinstance(run.log.poisoned.result(), OSError)
+    await run.close()
+    assert disk.operations.count("sync") == syncs
+
+
+@pytest.mark.parametrize("operation", ["write", "rename", "sync_directory"])
+async def test_a_failed_rotation_poisons_the_log(operation: str) -> None:
+    """Whichever call of it fails, the next recovery finds all that was acknowledged."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    await run.append(5)
+    disk.failing[operation] = errno.EIO
+    with pytest.raises(OutcomeUnknownError):
+        await run.log.rotate()
+    disk.failing.clear()
+    await run.close()
+    after = await opened(disk.survivor(3))
+    assert after.appended == run.appended
+    await after.close()
+
+
+async def test_a_full_disk_refuses_before_anything_is_decided_and_comes_back() -> None:
+    """The tail is used up to what the largest record needs; room given back is taken by itself."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    disk.space = 100
+    run.put()
+    await run.log.rotate()
+    with pytest.raises(NoRoomError, match="no space left|being prepared"):
+        for _ in range(100):
+            await run.log.wait(run.put())
+    assert not run.log.poisoned.done()
+    kept = len(run.appended)
+    disk.space = None
+    await run.prepared()
+    await run.append(3)
+    await run.close()
+    after = await opened(disk.survivor(4))
+    assert len(after.appended) == kept + 3
+    await after.close()
+
+
+async def test_a_record_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> None:
+    """The limit is on the payload, and refusing changes nothing."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    overhead = _payload_overhead()
+    fits = put("k", bytes(SETTINGS.record_bytes_max - overhead))
+    too_large = put("k", bytes(SETTINGS.record_bytes_max - overhead + 1))
+    with pytest.raises(RecordTooLargeError):
+        run.log.append([too_large], time=0, actor=None, operation="o")
+    assert run.log.sequence == 0
+    assert run.log.append([fits], time=0, actor=None, operation="o") == 1
+    await run.close()
+
+
+def _payload_overhead() -> int:
+    """Return what a record takes besides its value, for values whose length takes two bytes to tell."""
+    value = bytes(1000)
+    record = Record(0, None, "o", [Change(bytes(16), "note.put", "note", "k", 1, 0, value)])
+    return len(encode_record(record)) - len(value)
+
+
+async def test_a_closed_log_takes_no_more() -> None:
+    """And closing twice is one closing."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    await run.close()
+    await run.close()
+    with pytest.raises(ClosedError):
+        run.log.admit()
+
+
+async def test_a_second_opening_is_refused_and_names_the_holder() -> None:
+    """One directory has one writer."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    with pytest.raises(DirectoryLockedError, match=r"in use by process \d+ on "):
+        await Run(disk).open()
+    await run.close()
+    again = await opened(disk)
+    await again.close()
+
+
+async def test_rotating_an_empty_tail_does_nothing() -> None:
+    """There is nothing to seal."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    assert await run.log.rotate() is None
+    await run.append(1)
+    assert await run.log.rotate() == run.log.sequence
+    await run.close()
+
+
+async def test_time_never_goes_back() -> None:
+    """A clock that was set back does not reorder what happened."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    run.log.append([put("a", b"1")], time=1000, actor=None, operation="o")
+    run.log.append([put("b", b"1")], time=10, actor=None, operation="o")
+    assert run.log.time == 1000
+    await run.close()
+
+
+def test_a_segment_must_hold_the_largest_record() -> None:
+    """Settings that could never admit a record are refused."""
+    with pytest.raises(ValueError, match="too small for a record"):
+        LogSettings(segment_bytes=4096, record_bytes_max=4096)

@@ -1,0 +1,178 @@
+"""Recovery tells a torn tail from damage, and refuses damage without changing anything."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulated_disk import SECTOR_BYTES, SimulatedDisk
+from tests.wal.drive import DIRECTORY, Run
+from wal.errors import DamagedError, UnsupportedFormatError
+from wal.record import crc32c
+from wal.segment import SEGMENT_HEADER_BYTES, segment_path
+
+LOG = DIRECTORY / "log"
+FIRST = segment_path(LOG, 1)
+
+
+async def crashed(count: int, *, batch: int = 3, size: int = 300) -> tuple[SimulatedDisk, Run]:
+    """Append and crash; everything is on the disk."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(count, batch=batch, size=size)
+    disk.cut_at = len(disk.operations)
+    await run.prepared()
+    found = disk.survivor(0)
+    if run.log is not None:
+        await run.log._stop_preparing()
+        run.log._writer.stop()
+    return found, run
+
+
+def used(disk: SimulatedDisk, path: Path) -> int:
+    """Return where the records of a segment end, in bytes."""
+    return len(bytes(disk.content(path)).rstrip(b"\0"))
+
+
+async def recovered(disk: SimulatedDisk) -> list[str]:
+    """Return what a recovery finds."""
+    run = Run(disk)
+    await run.open()
+    await run.close()
+    return run.appended
+
+
+async def test_every_flipped_bit_is_refused_or_has_no_effect() -> None:
+    """In header, records and the zeros behind them: never silently another state."""
+    disk, run = await crashed(3, batch=1, size=40)
+    end = used(disk, FIRST)
+    assert end > SEGMENT_HEADER_BYTES
+    refused = 0
+    places = [*range(120), 600, 4000, *range(SEGMENT_HEADER_BYTES, end + 16)]
+    for bit in (offset * 8 + offset % 8 for offset in places):
+        damaged = disk.survivor(0)
+        damaged.content(FIRST)[bit // 8] ^= 1 << bit % 8
+        try:
+            found = await recovered(damaged)
+        except DamagedError:
+            refused += 1
+        else:
+            assert found == run.appended, f"bit {bit} changed the state"
+    assert refused == len(places)
+
+
+async def test_damage_before_a_later_batch_names_the_place_and_changes_nothing() -> None:
+    """Zeros as a crash leaves them are no torn tail when a later batch follows."""
+    disk, _ = await crashed(6, batch=1, size=600)
+    content = disk.content(FIRST)
+    sector = SEGMENT_HEADER_BYTES + SECTOR_BYTES
+    content[sector : sector + SECTOR_BYTES] = bytes(SECTOR_BYTES)
+    before = bytes(content)
+    with pytest.raises(DamagedError, match="a later batch proves") as caught:
+        await recovered(disk)
+    assert caught.value.path == FIRST
+    assert caught.value.sequence == 1
+    assert caught.value.offset == SEGMENT_HEADER_BYTES
+    assert bytes(disk.content(FIRST)) == before
+
+
+async def test_a_torn_last_batch_is_cut_reported_and_kept_aside() -> None:
+    """A lost sector of the last batch: a prefix of it, and the rest in a file of its own."""
+    disk, run = await crashed(6, batch=3, size=600)
+    end = used(disk, FIRST)
+    last = (end - 1) // SECTOR_BYTES * SECTOR_BYTES
+    disk.content(FIRST)[last:end] = bytes(end - last)
+    after = Run(disk)
+    report = await after.open()
+    assert report.torn_bytes > 0
+    assert disk.content(Path(report.torn_path))
+    assert after.appended == run.appended[:5]
+    await after.close()
+    assert await recovered(disk) == run.appended[:5]
+
+
+async def test_every_cut_of_the_last_batch_filled_with_zeros_gives_a_prefix() -> None:
+    """From the whole batch down to nothing of it, at each sector boundary."""
+    disk, run = await crashed(9, batch=9, size=600)
+    end = used(disk, FIRST)
+    counts = []
+    for cut in range(end // SECTOR_BYTES * SECTOR_BYTES, SEGMENT_HEADER_BYTES - 1, -SECTOR_BYTES):
+        torn = disk.survivor(0)
+        torn.content(FIRST)[cut:end] = bytes(end - cut)
+        found = await recovered(torn)
+        assert found == run.appended[: len(found)]
+        counts.append(len(found))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 0
+
+
+async def test_every_cut_of_the_file_is_refused() -> None:
+    """A segment is never shorter than it was prepared."""
+    disk, _ = await crashed(3)
+    whole = len(disk.content(FIRST))
+    for length in range(0, whole, 97):
+        cut = disk.survivor(0)
+        del cut.content(FIRST)[length:]
+        with pytest.raises(DamagedError):
+            await recovered(cut)
+
+
+async def test_a_missing_segment_is_refused() -> None:
+    """At the beginning, in the middle, and the tail."""
+    disk, _ = await crashed(120)
+    names = [name for name in disk.list(LOG) if name.endswith(".wal")]
+    assert len(names) >= 3
+    for name in names:
+        without = disk.survivor(0)
+        without.remove(LOG / name)
+        with pytest.raises(DamagedError):
+            await recovered(without)
+
+
+async def test_a_lost_log_is_not_taken_for_a_new_one() -> None:
+    """LOCK remembers that there was one."""
+    disk, _ = await crashed(3)
+    disk.remove(FIRST)
+    with pytest.raises(DamagedError, match="found no segment"):
+        await recovered(disk)
+
+
+async def test_swapped_segments_are_refused() -> None:
+    """A segment's header must fit its name."""
+    disk, _ = await crashed(120)
+    names = [name for name in disk.list(LOG) if name.endswith(".wal")]
+    first, second = disk.content(LOG / names[0]), disk.content(LOG / names[1])
+    first[:], second[:] = bytes(second), bytes(first)
+    with pytest.raises(DamagedError, match="the sequence in its name"):
+        await recovered(disk)
+
+
+async def test_a_segment_of_another_log_is_refused() -> None:
+    """Even one that is whole."""
+    disk, _ = await crashed(120)
+    other, _ = await crashed(120)
+    name = [name for name in disk.list(LOG) if name.endswith(".wal")][1]
+    disk.content(LOG / name)[:] = other.content(LOG / name)
+    with pytest.raises(DamagedError, match="another log"):
+        await recovered(disk)
+
+
+async def test_garbled_bytes_behind_a_shutdown_seal_are_refused() -> None:
+    """Nothing is written behind it before the log is opened again."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(2)
+    await run.close()
+    disk.content(FIRST)[used(disk, FIRST) + 8] = 1
+    with pytest.raises(DamagedError):
+        await recovered(disk)
+
+
+async def test_a_newer_format_is_told_apart_from_damage() -> None:
+    """Its prefix verifies: the message asks for a newer release."""
+    disk, _ = await crashed(1)
+    prefix = b"ANNOLOG\n" + (2).to_bytes(4, "little")
+    disk.content(FIRST)[:16] = prefix + crc32c(prefix).to_bytes(4, "little")
+    with pytest.raises(UnsupportedFormatError, match="format version 2"):
+        await recovered(disk)
