@@ -60,6 +60,11 @@ class Run:
         self.appended.append(key)
         return sequence
 
+    async def append_until_refused(self) -> None:
+        """Append and wait until the log refuses."""
+        while self.log is not None:
+            await self.log.wait(self.put())
+
     async def prepared(self) -> None:
         """Return when the next segment is prepared, so that the order of operations is always the same."""
         assert self.log is not None

@@ -1,0 +1,53 @@
+"""Ids: TypeIDs, a prefix that tells the kind and a UUIDv7 in base 32, increasing within the process.
+
+The format is that of the TypeID specification 0.3; UUIDv7 is RFC 9562, with the counter of its method 1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_SUFFIX_LENGTH = 26
+_SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{{_SUFFIX_LENGTH - 1}}}")
+_COUNTER_BITS = 12
+_RANDOM_BYTES = 8
+_RANDOM_BITS = 62
+_VERSION = 0x7
+_VARIANT = 0b10
+
+
+class IdSource:
+    """Makes ids, each greater than the one before it, whatever the clock does.
+
+    Args:
+        now: Gives microseconds since 1970 UTC.
+        random: Gives that many random bytes.
+    """
+
+    def __init__(self, now: Callable[[], int], random: Callable[[int], bytes] = os.urandom) -> None:
+        self._now = now
+        self._random = random
+        # Milliseconds and counter in one number, so that a full counter borrows from the next millisecond.
+        self._tick = 0
+
+    def new(self, prefix: str) -> str:
+        """Return a new id, for example ``doc_01jdcw3s1vf9t8v3n6y0c1qk2m``."""
+        self._tick = max(self._tick + 1, self._now() // 1000 << _COUNTER_BITS)
+        milliseconds, counter = divmod(self._tick, 1 << _COUNTER_BITS)
+        tail = int.from_bytes(self._random(_RANDOM_BYTES)) >> (8 * _RANDOM_BYTES - _RANDOM_BITS)
+        head = (milliseconds << 16 | _VERSION << 12 | counter) << 64
+        return f"{prefix}_{_encode(head | _VARIANT << _RANDOM_BITS | tail)}"
+
+
+def has_form(id: str, prefix: str) -> bool:  # noqa: A002 - the member's name in the API
+    """Tell if an id has this prefix and a suffix of the right form."""
+    head, separator, suffix = id.rpartition("_")
+    return head == prefix and bool(separator) and _SUFFIX.fullmatch(suffix) is not None
+
+
+def _encode(number: int) -> str:
+    shifts = range(5 * (_SUFFIX_LENGTH - 1), -1, -5)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in shifts)
