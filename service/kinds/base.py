@@ -1,0 +1,58 @@
+"""What the state and the engine know of a kind of entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Index:
+    """A look-up from a field's value to entities.
+
+    Attributes:
+        name: The field in a list's filter.
+        path: The member of the entity that holds the value; ``arguments.target`` looks into a list of objects.
+        unique: No two entities have the same value.
+    """
+
+    name: str
+    path: str
+    unique: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of entity.
+
+    Attributes:
+        name: In records, for example ``annotation``.
+        prefix: Of its ids.
+        row: The few members that indexes and rules need, decoded from the entity's JSON.
+        indexes: Its look-ups.
+        collection: Its path below ``/v1``, None for what is never served.
+        schema: Version of its JSON.
+        keeps_rows: The decoded rows stay in memory, because every request needs them.
+    """
+
+    name: str
+    prefix: str
+    row: type[msgspec.Struct]
+    indexes: tuple[Index, ...] = ()
+    collection: str | None = None
+    schema: int = 1
+    keeps_rows: bool = False
+
+
+def terms(row: msgspec.Struct, index: Index) -> Iterable[str]:
+    """Return the values under which an index finds an entity: none, one, or several of a list."""
+    head, _, rest = index.path.partition(".")
+    value: Any = getattr(row, head)
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    return {getattr(item, rest) for item in value} if rest else set(value)

@@ -1,0 +1,51 @@
+"""The state of the service: a table a kind, and the digest over all of them. It implements `wal.state.State`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from service.kinds.base import Kind
+from service.state.table import CREATED_SHIFT, Table
+from wal import digest
+from wal.change import Change
+
+
+class State:
+    """Every entity, changed by applied records alone.
+
+    Args:
+        kinds: All kinds that records may speak of.
+    """
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self.tables: dict[str, Table] = {kind.name: Table(kind) for kind in kinds}
+        self.sequence = 0
+        self._digest = 0
+
+    @property
+    def digest(self) -> int:
+        """The sum of the hashes of all entities."""
+        return self._digest
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Entities by kind."""
+        return {name: len(table) for name, table in self.tables.items()}
+
+    def apply(self, sequence: int, _record_time: int, changes: Sequence[Change]) -> None:
+        """Put and remove values as one record says.
+
+        Args:
+            sequence: Of the record.
+            changes: Its changes, in order.
+        """
+        for place, change in enumerate(changes):
+            table = self.tables[change.kind]
+            if change.value is None:
+                before: bytes | None = table.remove(change.id)
+            else:
+                before = table.put(change.id, change.value, sequence, (sequence << CREATED_SHIFT) + place)
+                self._digest = digest.add(self._digest, digest.entity_hash(change.kind, change.id, change.value))
+            if before is not None:
+                self._digest = digest.subtract(self._digest, digest.entity_hash(change.kind, change.id, before))
+        self.sequence = sequence

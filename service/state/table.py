@@ -1,0 +1,196 @@
+"""A table: the entities of one kind, their indexes, and their order.
+
+Every entity has a row, a dense number given in the order of creation. An index value holds a roaring bitmap of
+rows, so filters are bitmap operations, counts are free, and a list in order of creation is a walk over a bitmap.
+A deletion leaves a hole; an id that is created again gets a new row.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from pyroaring import BitMap
+
+from service.kinds.base import Index, Kind, terms
+
+_SHARDS = 256
+CREATED_SHIFT = 20
+"""A position of creation is the record's sequence, shifted by this, plus the index of the change in the record."""
+
+
+class ShardedDict:
+    """Ids to rows in many small dicts: a large one stalls everything when it grows."""
+
+    def __init__(self) -> None:
+        self._shards: list[dict[str, int]] = [{} for _ in range(_SHARDS)]
+
+    def get(self, key: str) -> int | None:
+        """Return the row of an id, None if there is none."""
+        return self._shards[hash(key) % _SHARDS].get(key)
+
+    def put(self, key: str, row: int) -> None:
+        """Set the row of an id."""
+        self._shards[hash(key) % _SHARDS][key] = row
+
+    def pop(self, key: str) -> int:
+        """Forget an id and return its row."""
+        return self._shards[hash(key) % _SHARDS].pop(key)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shards))
+
+
+class Table:
+    """The entities of one kind.
+
+    Args:
+        kind: Which.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._rows = ShardedDict()
+        self._alive = BitMap()
+        self._values: list[bytes | None] = []
+        self._sequences = array("Q")
+        self._created = array("Q")
+        self._kept: list[Any] = []
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.row)
+        self._bitmaps: dict[str, dict[str, BitMap]] = {index.name: {} for index in kind.indexes if not index.unique}
+        self._unique: dict[str, dict[str, str]] = {index.name: {} for index in kind.indexes if index.unique}
+
+    def __len__(self) -> int:
+        return len(self._alive)
+
+    def value(self, id: str) -> bytes | None:  # noqa: A002 - the field's name
+        """Return an entity's JSON, None if there is none."""
+        row = self._rows.get(id)
+        return None if row is None else self._values[row]
+
+    def sequence(self, id: str) -> int:  # noqa: A002 - as above
+        """Return the sequence of an entity's last change, 0 if there is none."""
+        row = self._rows.get(id)
+        return 0 if row is None else self._sequences[row]
+
+    def row(self, id: str) -> Any:  # noqa: A002 - as above
+        """Return the decoded members of an entity, None if there is none."""
+        row = self._rows.get(id)
+        return None if row is None else self._decoded(row)
+
+    def holder(self, index: str, value: str) -> str | None:
+        """Return the id that holds a unique value, None if none does."""
+        return self._unique[index].get(value)
+
+    def put(self, id: str, value: bytes, sequence: int, position: int) -> bytes | None:  # noqa: A002 - as above
+        """Set an entity; returns the value before, None if it is new.
+
+        Args:
+            id: Of the entity.
+            value: Its JSON.
+            sequence: Of the record.
+            position: Where it is created, if it is new; never less than the one before.
+        """
+        row = self._rows.get(id)
+        before = None if row is None else self._values[row]
+        if row is None:
+            row = self._new_row(id, position)
+        else:
+            self._unindex(row, id)
+        self._values[row] = value
+        self._sequences[row] = sequence
+        decoded = self._decoder.decode(value)
+        self._kept[row] = decoded if self.kind.keeps_rows else None
+        self._index(row, id, decoded)
+        return before
+
+    def remove(self, id: str) -> bytes:  # noqa: A002 - as above
+        """Remove an entity and return its last value."""
+        row = self._rows.pop(id)
+        self._unindex(row, id)
+        self._alive.discard(row)
+        value = self._values[row]
+        if value is None:
+            raise AssertionError(f"row {row} of {self.kind.name} was empty")
+        self._values[row] = self._kept[row] = None
+        return value
+
+    def select(self, filters: Mapping[str, Iterable[str]]) -> BitMap:
+        """Return the rows that have, in every field named, one of its values."""
+        selected: BitMap | None = None
+        for name, values in filters.items():
+            bitmaps = self._bitmaps[name]
+            matching = BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
+            selected = matching if selected is None else selected & matching
+        return self._alive if selected is None else selected
+
+    def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Yield position of creation and value of rows in order, beginning behind the position `after`."""
+        for row in self._backward(rows, after) if descending else self._forward(rows, after):
+            value = self._values[row]
+            if value is not None:
+                yield self._created[row], value
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield id and value of every entity; for rebuilding and comparing, not for answering."""
+        decoder = msgspec.json.Decoder(_Identified)
+        for row in self._alive:
+            value = self._values[row]
+            if value is not None:
+                yield decoder.decode(value).id, value
+
+    def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
+        start = 0 if after is None else bisect_left(self._created, after + 1)
+        return rows.iter_equal_or_larger(start)
+
+    def _backward(self, rows: BitMap, after: int | None) -> Iterable[int]:
+        end = len(rows) if after is None else rows.rank(bisect_left(self._created, after)) - self._has(rows, after)
+        return (rows[place] for place in range(end - 1, -1, -1))
+
+    def _has(self, rows: BitMap, after: int) -> int:
+        # rank counts the row itself too, and `after` is the first row that no longer belongs.
+        return int(bisect_left(self._created, after) in rows)
+
+    def _new_row(self, id: str, position: int) -> int:  # noqa: A002 - as above
+        row = len(self._values)
+        self._values.append(None)
+        self._sequences.append(0)
+        self._created.append(position)
+        self._kept.append(None)
+        self._rows.put(id, row)
+        self._alive.add(row)
+        return row
+
+    def _decoded(self, row: int) -> Any:
+        kept = self._kept[row]
+        return self._decoder.decode(self._values[row] or b"") if kept is None else kept
+
+    def _index(self, row: int, id: str, decoded: msgspec.Struct) -> None:  # noqa: A002 - as above
+        for index, value in self._terms(decoded):
+            if index.unique:
+                self._unique[index.name][value] = id
+            else:
+                self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
+
+    def _unindex(self, row: int, id: str) -> None:  # noqa: A002 - as above
+        for index, value in self._terms(self._decoded(row)):
+            if index.unique:
+                if self._unique[index.name].get(value) == id:
+                    del self._unique[index.name][value]
+                continue
+            bitmap = self._bitmaps[index.name][value]
+            bitmap.discard(row)
+            if not bitmap:
+                del self._bitmaps[index.name][value]
+
+    def _terms(self, decoded: msgspec.Struct) -> Iterator[tuple[Index, str]]:
+        for index in self.kind.indexes:
+            for value in terms(decoded, index):
+                yield index, value
+
+
+class _Identified(msgspec.Struct):
+    id: str
