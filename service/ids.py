@@ -1,7 +1,6 @@
-"""Ids: TypeIDs, a prefix that names the kind and a UUIDv7 in Crockford's base 32, for example ``ann_01jd…``.
+"""Ids: TypeIDs, a prefix that tells the kind and a UUIDv7 in base 32, increasing within the process.
 
-They sort by the time at which they were made and increase within the process, so that neighbours in time are
-neighbours in memory and in snapshots.
+The format is that of the TypeID specification 0.3; UUIDv7 is RFC 9562, with the counter of its method 1.
 """
 
 from __future__ import annotations
@@ -10,54 +9,45 @@ import os
 import re
 from collections.abc import Callable
 
-from service.clock import Clock
-
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SUFFIX = re.compile(f"[0-7][{_ALPHABET}]{{25}}")
-_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_RANDOM_BYTES = 10
-_STEP_MAX = 1 << 32
+_SUFFIX_LENGTH = 26
+_SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{{_SUFFIX_LENGTH - 1}}}")
+_COUNTER_BITS = 12
+_RANDOM_BYTES = 8
+_RANDOM_BITS = 62
+_VERSION = 0x7
+_VARIANT = 0b10
 
 
-class Ids:
-    """Makes ids, each greater than the one before.
+class IdSource:
+    """Makes ids, each greater than the one before it, whatever the clock does.
 
     Args:
-        clock: Tells the time that goes into the id.
-        entropy: Returns as many random bytes as it is asked for.
+        now: Gives microseconds since 1970 UTC.
+        random: Gives that many random bytes.
     """
 
-    def __init__(self, clock: Clock, entropy: Callable[[int], bytes] = os.urandom) -> None:
-        self._clock = clock
-        self._entropy = entropy
-        self._last = 0
+    def __init__(self, now: Callable[[], int], random: Callable[[int], bytes] = os.urandom) -> None:
+        self._now = now
+        self._random = random
+        # Milliseconds and counter in one number, so that a full counter borrows from the next millisecond.
+        self._tick = 0
 
     def new(self, prefix: str) -> str:
-        """Return a new id of the kind that has this prefix."""
-        random = int.from_bytes(self._entropy(_RANDOM_BYTES))
-        number = self._clock.now() // 1000 << 80 | random
-        if number <= self._last:
-            # Within one millisecond, or after the clock went back: a random step keeps ids hard to guess.
-            number = self._last + 1 + random % _STEP_MAX
-        number = number & ~(0xF << 76) | 7 << 76
-        number = number & ~(3 << 62) | 2 << 62
-        if number <= self._last:
-            # The step ran over into the version's or the variant's bits: go on with the next millisecond.
-            number = ((self._last >> 80) + 1) << 80 | 7 << 76 | 2 << 62
-        self._last = number
-        return f"{prefix}_{_encode(number)}"
+        """Return a new id, for example ``doc_01jdcw3s1vf9t8v3n6y0c1qk2m``."""
+        self._tick = max(self._tick + 1, self._now() // 1000 << _COUNTER_BITS)
+        milliseconds, counter = divmod(self._tick, 1 << _COUNTER_BITS)
+        tail = int.from_bytes(self._random(_RANDOM_BYTES)) >> (8 * _RANDOM_BYTES - _RANDOM_BITS)
+        head = (milliseconds << 16 | _VERSION << 12 | counter) << 64
+        return f"{prefix}_{_encode(head | _VARIANT << _RANDOM_BITS | tail)}"
 
 
-def is_id(text: str, prefix: str) -> bool:
-    """Tell whether `text` is a well-formed id with this prefix."""
-    found, _, suffix = text.rpartition("_")
-    return found == prefix and _SUFFIX.fullmatch(suffix) is not None
-
-
-def prefix_of(id: str) -> str:  # noqa: A002 - the field's name everywhere
-    """Return the part of an id that names its kind."""
-    return id.rpartition("_")[0]
+def has_form(id: str, prefix: str) -> bool:  # noqa: A002 - the member's name in the API
+    """Tell if an id has this prefix and a suffix of the right form."""
+    head, separator, suffix = id.rpartition("_")
+    return head == prefix and bool(separator) and _SUFFIX.fullmatch(suffix) is not None
 
 
 def _encode(number: int) -> str:
-    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(120, -1, -10)])
+    shifts = range(5 * (_SUFFIX_LENGTH - 1), -1, -5)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in shifts)
