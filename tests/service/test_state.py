@@ -172,8 +172,8 @@ def test_indexes_and_digest_equal_a_rebuild_after_random_changes(seed: int, keep
     assert state.digest == rebuilt.digest == total % 2**128
     assert dict(state.counts) == {"note": len(model)}
     assert dict(table.items()) == dict(expected.items())
-    filters: dict[str, Any]
-    for filters in ({}, {"label": "x"}, {"tag": "q|r"}, {"label": "y|z", "tag": "p"}):
+    cases: list[dict[str, Any]] = [{}, {"label": "x"}, {"tag": "q|r"}, {"label": "y|z", "tag": "p"}]
+    for filters in cases:
         assert keys(table, **filters) == keys(expected, **filters), filters
         assert keys(table, descending=True, **filters) == keys(table, **filters)[::-1]
     for key, change in model.items():
