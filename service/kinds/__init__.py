@@ -1,1 +1,8 @@
-"""The kinds of entities."""
+"""The kinds of entities. A new one is a module here and an entry in `KINDS`."""
+
+from service.kinds.account import CREDENTIAL, SESSION, USER
+from service.kinds.base import Kind
+from service.kinds.document import DOCUMENT, TEXT
+from service.kinds.marks import ANNOTATION, EXTRACTION
+
+KINDS: tuple[Kind, ...] = (USER, CREDENTIAL, SESSION, DOCUMENT, TEXT, EXTRACTION, ANNOTATION)

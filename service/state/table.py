@@ -55,6 +55,7 @@ class Table:
         self.kind = kind
         self._rows = ShardedDict()
         self._alive = BitMap()
+        self._ids: list[str] = []
         self._values: list[bytes | None] = []
         self._sequences = array("Q")
         self._created = array("Q")
@@ -134,13 +135,16 @@ class Table:
             if value is not None:
                 yield self._created[row], value
 
+    def ids(self, rows: BitMap) -> list[str]:
+        """Return the ids of rows, in order."""
+        return [self._ids[row] for row in rows]
+
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and value of every entity; for rebuilding and comparing, not for answering."""
-        decoder = msgspec.json.Decoder(_Identified)
         for row in self._alive:
             value = self._values[row]
             if value is not None:
-                yield decoder.decode(value).id, value
+                yield self._ids[row], value
 
     def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
         start = 0 if after is None else bisect_left(self._created, after + 1)
@@ -156,6 +160,7 @@ class Table:
 
     def _new_row(self, id: str, position: int) -> int:  # noqa: A002 - as above
         row = len(self._values)
+        self._ids.append(id)
         self._values.append(None)
         self._sequences.append(0)
         self._created.append(position)
@@ -190,7 +195,3 @@ class Table:
         for index in self.kind.indexes:
             for value in terms(decoded, index):
                 yield index, value
-
-
-class _Identified(msgspec.Struct):
-    id: str

@@ -1,0 +1,196 @@
+"""The engine: commands and queries in, encoded bytes out. Handlers know this and never the state.
+
+There is one path for mutations: admit, decide, append, apply, wait. Between the first and the wait there is no
+`await`, and that is the isolation. A change is applied at once, so that the next command sees it; whatever is told
+of it waits until it is durable, refusals too.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Protocol
+
+import msgspec
+
+from service import commands
+from service.commands import Actor, Command, Entity, Outcome, Page, Query
+from service.decide import decide
+from service.decide.decision import Context, require_document, require_user
+from service.errors import DomainError, MalformedError, NotFoundError, TooLargeError, UnauthenticatedError
+from service.state.state import State
+from wal.change import Change
+from wal.errors import RecordTooLargeError
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def __call__(self) -> int:
+        """Return microseconds since 1970 UTC."""
+        ...
+
+
+class Log(Protocol):
+    """What the engine needs of a log: `wal.log.Log`, or one of tests and benchmarks that stores nothing."""
+
+    sequence: int
+    durable: int
+    time: int
+
+    def admit(self) -> None:
+        """Make sure that a record can be appended."""
+        ...
+
+    def append(self, changes: list[Change], *, time: int, actor: str | None, operation: str) -> int:
+        """Queue a record and return its sequence."""
+        ...
+
+    async def wait(self, sequence: int) -> None:
+        """Return once it is durable."""
+        ...
+
+
+class Engine:
+    """Decides commands and answers queries.
+
+    Args:
+        state: As recovery left it.
+        log: Ready.
+        clock: Gives microseconds since 1970 UTC.
+    """
+
+    def __init__(self, state: State, log: Log, clock: Clock) -> None:
+        self._state = state
+        self._log = log
+        self._clock = clock
+
+    async def submit(self, command: Command) -> Outcome:
+        """Carry out a command; what it answers is durable.
+
+        Raises:
+            DomainError: It is refused, and nothing was changed.
+            WalError: The log takes no more, or the outcome is unknown.
+        """
+        self._log.admit()
+        try:
+            decision = decide(self._context(), command)
+            actor = None if command.actor is None else command.actor.user_id
+            sequence = self._append(decision.changes, actor, command.operation)
+        except DomainError:
+            # The refusal rests on the state, of which some may not be durable yet.
+            await self._log.wait(self._state.sequence)
+            raise
+        await self._log.wait(sequence)
+        return msgspec.structs.replace(decision.outcome, sequence=sequence)
+
+    async def get(self, query: commands.Get) -> Entity:
+        """Return an entity that the actor may see.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+            NotFoundError: There is none that the actor may see.
+        """
+        try:
+            entity, sequence = self._get(query)
+        except DomainError:
+            await self._log.wait(self._state.sequence)
+            raise
+        await self._log.wait(sequence)
+        return entity
+
+    async def page(self, query: commands.List) -> Page:
+        """Return a page of what the actor may see, in the order of creation.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+            NotFoundError: It asks for marks of a document that the actor may not see.
+            MalformedError: No index serves a filter.
+        """
+        try:
+            return self._list(query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def authenticate(self, query: commands.Authenticate) -> Actor:
+        """Return whose token it is.
+
+        Raises:
+            UnauthenticatedError: It is nobody's, or the session has ended.
+        """
+        sessions = self._state.tables["session"]
+        session_id = sessions.holder("token_hash", query.token_hash)
+        if session_id is None:
+            await self._log.wait(self._state.sequence)
+            raise UnauthenticatedError("The token is not known. Log in with POST /v1/sessions.")
+        return Actor(user_id=sessions.row(session_id).user_id, session_id=session_id)
+
+    async def credential(self, query: commands.CredentialOf) -> commands.Credential | None:
+        """Return the stored hash of a user's password, for the login handler alone; None if there is no such user."""
+        user_id = query.user_id or self._state.tables["user"].holder("email", (query.email or "").casefold())
+        row = None if user_id is None else self._state.tables["credential"].row(user_id)
+        await self._log.wait(self._state.sequence)
+        if user_id is None or row is None:
+            return None
+        return commands.Credential(user_id, row.password_hash, self._state.tables["credential"].sequence(user_id))
+
+    def _context(self) -> Context:
+        # What is stored never goes back in time, whatever the clock does.
+        return Context(self._state, max(self._clock(), self._log.time))
+
+    def _append(self, changes: list[Change], actor: str | None, operation: str) -> int:
+        try:
+            sequence = self._log.append(changes, time=self._clock(), actor=actor, operation=operation)
+        except RecordTooLargeError as error:
+            raise TooLargeError(str(error)) from error
+        self._state.apply(sequence, self._log.time, changes)
+        return sequence
+
+    def _get(self, query: commands.Get) -> tuple[Entity, int]:
+        user_id = require_user(self._context(), query.actor)
+        table = self._state.tables[query.kind]
+        row, value = table.row(query.id), table.value(query.id)
+        if row is None or value is None or (query.kind == "user" and query.id != user_id):
+            raise NotFoundError(f"There is no {query.kind} {query.id} that you can see.")
+        marks = [table.sequence(query.id), *self._actor_marks(query)]
+        document_id = query.id if query.kind == "document" else getattr(row, "document_id", None)
+        if document_id is not None:
+            require_document(self._context(), user_id, document_id)
+            marks.append(self._state.tables["document"].sequence(document_id))
+        if query.kind == "document":
+            text = self._state.tables["text"].value(query.id)
+            # The text's value is an object of one member, so two slices splice it in without decoding anything.
+            value = value if text is None else value[:-1] + b"," + text[1:]
+        return Entity(query.id, row.version, value), max(marks)
+
+    def _actor_marks(self, query: Query) -> tuple[int, int]:
+        actor = query.actor
+        if actor is None or actor.user_id is None or actor.session_id is None:
+            raise AssertionError("an actor that was required is there")
+        tables = self._state.tables
+        return tables["user"].sequence(actor.user_id), tables["session"].sequence(actor.session_id)
+
+    def _list(self, query: commands.List) -> Page:
+        user_id = require_user(self._context(), query.actor)
+        table = self._state.tables[query.kind]
+        known = [index.name for index in table.kind.indexes if not index.unique]
+        for name in query.filters:
+            if name not in known:
+                raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known)}.")
+        rows = table.select(self._visible(query, user_id))
+        found = list(islice(table.walk(rows, query.after, descending=query.descending), query.limit + 1))
+        items = [value for _, value in found[: query.limit]]
+        after = found[query.limit - 1][0] if len(found) > query.limit else None
+        return Page(items, after, len(rows) if query.count else None)
+
+    def _visible(self, query: commands.List, user_id: str) -> dict[str, tuple[str, ...]]:
+        """Return the filters with what the actor may see: their documents, and marks of documents that they name."""
+        if query.kind == "document":
+            return {**query.filters, "owner_id": (user_id,)}
+        documents = query.filters.get("document_id")
+        if documents is None:
+            own = self._state.tables["document"]
+            documents = tuple(own.ids(own.select({"owner_id": (user_id,)})))
+        else:
+            for document_id in documents:
+                require_document(self._context(), user_id, document_id)
+        return {**query.filters, "document_id": documents}

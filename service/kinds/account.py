@@ -1,0 +1,69 @@
+"""Users, and what is never served of them: credentials and sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from service.kinds.base import Index, Kind
+
+Role = Literal["admin", "member"]
+Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+
+
+class UserDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A user as it is registered, without the password, which goes into a credential."""
+
+    email: Email
+    name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class User(msgspec.Struct, kw_only=True, frozen=True):
+    """A user as it is stored. The e-mail address is case-folded."""
+
+    id: str
+    version: int
+    created_at: str
+    updated_at: str
+    email: str
+    name: str
+    role: Role
+    disabled: bool = False
+
+
+class UserRow(msgspec.Struct, frozen=True):
+    """What every request needs of its user."""
+
+    version: int
+    email: str
+    role: Role
+    disabled: bool
+
+
+class Credential(msgspec.Struct, kw_only=True, frozen=True):
+    """A password's hash; its id is the user's."""
+
+    id: str
+    password_hash: str
+
+
+class Session(msgspec.Struct, kw_only=True, frozen=True):
+    """A login. The token is stored hashed; `expires_at` is in microseconds since 1970 UTC."""
+
+    id: str
+    user_id: str
+    token_hash: str
+    expires_at: int
+
+
+USER = Kind("user", "user", UserRow, (Index("email", "email", unique=True),), collection="users", keeps_rows=True)
+CREDENTIAL = Kind("credential", "user", Credential)
+SESSION = Kind(
+    "session",
+    "sess",
+    Session,
+    (Index("token_hash", "token_hash", unique=True), Index("user_id", "user_id")),
+    keeps_rows=True,
+)

@@ -1,0 +1,65 @@
+"""Documents, and their texts, which are values of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from service.kinds.base import Index, Kind
+
+
+class DocumentDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A document as a client sends it."""
+
+    title: Annotated[str, Meta(max_length=1000)] = ""
+    text: str | None = None
+    external_id: Annotated[str, Meta(max_length=500)] | None = None
+    language: Annotated[str, Meta(max_length=35)] | None = None
+    metadata: dict[str, Any] = {}
+
+
+class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A document as it is stored, without its text. `length` is the text's, in code points."""
+
+    id: str
+    version: int
+    created_at: str
+    updated_at: str
+    owner_id: str
+    title: str
+    metadata: dict[str, Any]
+    length: int | None = None
+    external_id: str | None = None
+    language: str | None = None
+
+
+class DocumentRow(msgspec.Struct, frozen=True):
+    """What every request about a document or its marks needs."""
+
+    version: int
+    owner_id: str
+    length: int | None = None
+    external_id: str | None = None
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A document's text, stored under the document's id."""
+
+    text: str
+
+
+class NoRow(msgspec.Struct, frozen=True):
+    """Nothing of the value is needed."""
+
+
+DOCUMENT = Kind(
+    "document",
+    "doc",
+    DocumentRow,
+    (Index("owner_id", "owner_id"), Index("external_id", "external_id")),
+    collection="documents",
+    keeps_rows=True,
+)
+TEXT = Kind("text", "doc", NoRow)

@@ -1,0 +1,85 @@
+"""Extractions, which models make, and annotations, which people make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from service.kinds.base import Index, Kind
+from service.kinds.mark import Argument, MarkDraft, MarkFields, Name
+
+Alignment = Literal["exact", "greater", "lesser", "fuzzy", "none"]
+Verdict = Literal["accepted", "corrected", "rejected"]
+
+
+class Source(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which model made an extraction."""
+
+    name: Name
+    version: str | None = None
+    run: str | None = None
+
+
+class ExtractionDraft(MarkDraft, kw_only=True, frozen=True):
+    """An extraction as a client sends it."""
+
+    source: Source
+    quote: str | None = None
+    alignment: Alignment | None = None
+    confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+
+class Extraction(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
+    """An extraction as it is stored."""
+
+    source: Source
+    quote: str | None = None
+    alignment: Alignment | None = None
+    confidence: float | None = None
+
+
+class AnnotationDraft(MarkDraft, kw_only=True, frozen=True):
+    """An annotation as a client sends it."""
+
+    extraction_id: str | None = None
+    verdict: Verdict | None = None
+
+
+class Annotation(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
+    """An annotation as it is stored."""
+
+    author_id: str
+    extraction_id: str | None = None
+    verdict: Verdict | None = None
+
+
+class MarkRow(msgspec.Struct, frozen=True):
+    """What indexes and rules need of a mark."""
+
+    version: int
+    document_id: str
+    type: str
+    status: str
+    label: str | None = None
+    author_id: str | None = None
+    extraction_id: str | None = None
+    arguments: list[Argument] | None = None
+
+
+_MARK_INDEXES = (
+    Index("document_id", "document_id"),
+    Index("label", "label"),
+    Index("type", "type"),
+    Index("status", "status"),
+    Index("target", "arguments.target"),
+)
+EXTRACTION = Kind("extraction", "ext", MarkRow, _MARK_INDEXES, collection="extractions")
+ANNOTATION = Kind(
+    "annotation",
+    "ann",
+    MarkRow,
+    (*_MARK_INDEXES, Index("author_id", "author_id"), Index("extraction_id", "extraction_id")),
+    collection="annotations",
+)
