@@ -1,0 +1,135 @@
+"""The settings: one frozen struct, from the defaults, a file, the environment and flags, validated once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from service.passwords import PasswordSettings
+from wal.settings import LogSettings
+
+ENVIRONMENT_PREFIX = "ANNOLOG_"
+_SEPARATOR = "__"
+Positive = Annotated[float, Meta(gt=0)]
+Tree = dict[str, dict[str, Any]]
+
+
+class SettingsError(Exception):
+    """A setting is unknown or unusable; the message names its source, what was found and what was expected."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to listen, and who may register."""
+
+    host: str
+    port: Annotated[int, Meta(ge=0, le=65535)]
+    registration: Literal["auto", "open", "closed"]
+
+
+class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the data is."""
+
+    directory: str
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What requests may take."""
+
+    body_bytes: Annotated[int, Meta(ge=1024)]
+    body_seconds: Positive
+    keepalive_seconds: Positive
+    page_size_max: Annotated[int, Meta(ge=1)]
+
+
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a login lasts."""
+
+    lifetime_hours: Positive
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings. `config/default.toml` says what each of them means."""
+
+    server: ServerSettings
+    data: DataSettings
+    log: LogSettings
+    limits: LimitSettings
+    passwords: PasswordSettings
+    sessions: SessionSettings
+
+
+def load(
+    config: Path | None = None, environment: Mapping[str, str] | None = None, flags: Tree | None = None
+) -> Settings:
+    """Return the settings in force.
+
+    Args:
+        config: A file of one's own.
+        environment: Variables, of which those that begin with ``ANNOLOG_`` count.
+        flags: Section → key → value, from the command line.
+
+    Raises:
+        SettingsError: A setting is unknown or unusable, or the file cannot be read.
+    """
+    tree: Tree = tomllib.loads(files("config").joinpath("default.toml").read_text(encoding="utf-8"))
+    if config is not None:
+        _merge(tree, _read(config), str(config))
+    _merge(tree, _from_environment(environment or {}, tree), "the environment")
+    _merge(tree, flags or {}, "the command line")
+    try:
+        return msgspec.convert(tree, Settings, strict=True)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting cannot be used: {error}.") from error
+
+
+def _read(path: Path) -> Tree:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as TOML: {error}.") from error
+
+
+def _from_environment(environment: Mapping[str, str], known: Tree) -> Tree:
+    tree: Tree = {}
+    for name, text in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition(_SEPARATOR)
+        if not separator:
+            raise SettingsError(f"{name} in the environment is no setting: write ANNOLOG_SECTION__KEY.")
+        default = known.get(section, {}).get(key)
+        tree.setdefault(section, {})[key] = text if isinstance(default, str) else _number(name, text, default)
+    return tree
+
+
+def _number(name: str, text: str, default: float | None) -> Any:
+    if default is None:
+        # An unknown key, which is refused where all of them are.
+        return text
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}, expected a number like {default}.") from None
+
+
+def _merge(tree: Tree, over: Mapping[str, Any], source: str) -> None:
+    for section, values in over.items():
+        _require_known(section, tree, source, "section")
+        if not isinstance(values, dict):
+            raise SettingsError(f"{section} in {source} is {values!r}, expected a section [{section}].")
+        for key, value in values.items():
+            _require_known(key, tree[section], source, f"setting of [{section}]")
+            tree[section][key] = value
+
+
+def _require_known(name: str, known: Mapping[str, Any], source: str, what: str) -> None:
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        raise SettingsError(f"{name!r} in {source} is no {what}. The nearest is {nearest[0]!r}.")
