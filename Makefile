@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup test lint format
+PORT ?= 8080
+
+.PHONY: setup run test lint format
 
 setup: $(STAMP)
 
@@ -12,6 +14,9 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
+
+run: $(STAMP)
+	$(BIN)/annolog serve --port $(PORT)
 
 test: $(STAMP)
 	$(BIN)/pytest

@@ -147,6 +147,7 @@ class Engine:
 
     def _get(self, query: commands.Get) -> tuple[Entity, int]:
         user_id = require_user(self._context(), query.actor)
+        _require_supported(query)
         table = self._state.tables[query.kind]
         row, value = table.row(query.id), table.value(query.id)
         if row is None or value is None or (query.kind == "user" and query.id != user_id):
@@ -171,6 +172,7 @@ class Engine:
 
     def _list(self, query: commands.List) -> Page:
         user_id = require_user(self._context(), query.actor)
+        _require_supported(query)
         table = self._state.tables[query.kind]
         known = [index.name for index in table.kind.indexes if not index.unique]
         for name in query.filters:
@@ -194,3 +196,11 @@ class Engine:
             for document_id in documents:
                 require_document(self._context(), user_id, document_id)
         return {**query.filters, "document_id": documents}
+
+
+def _require_supported(query: commands.Get | commands.List) -> None:
+    """Refuse what this release would otherwise leave out silently."""
+    if query.utf16:
+        raise MalformedError("This release counts offsets in code points only.")
+    if isinstance(query, commands.List) and not (query.created_at_ge is None and query.created_at_lt is None):
+        raise MalformedError("This release does not filter by time.")

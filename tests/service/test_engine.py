@@ -9,11 +9,27 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.commands import Actor, Authenticate, Create, CredentialOf, Delete, Get, Invalid, List, LogIn, Register
+from service.commands import (
+    Actor,
+    Authenticate,
+    Conditions,
+    Create,
+    CredentialOf,
+    Delete,
+    Get,
+    IdempotencyKey,
+    Invalid,
+    List,
+    LogIn,
+    Register,
+    Replace,
+    Update,
+)
 from service.engine import Engine
 from service.errors import (
     FieldError,
     ForbiddenError,
+    ImmutableError,
     InUseError,
     InvalidError,
     MalformedError,
@@ -328,3 +344,26 @@ async def test_a_login_with_an_outdated_credential_is_refused(service: Service) 
     with pytest.raises(UnauthenticatedError, match="wrong"):
         await service.engine.submit(login)
     assert await service.engine.credential(CredentialOf(actor=None, email="nobody@example.org")) is None
+
+
+async def test_what_this_release_does_not_do_is_refused_and_not_left_out(service: Service) -> None:
+    """Keys, preconditions, UTF-16 offsets, ranges of time, updates."""
+    ada = await service.user("ada@example.org")
+    document = await service.document(ada)
+    key = IdempotencyKey(id="k", fingerprint="f")
+    base: dict[str, Any] = {"actor": ada, "operation": "t", "kind": "document", "id": document}
+    refused = [
+        Delete(**base, idempotency=key),
+        Delete(**base, conditions=Conditions(if_match=(7,))),
+        Replace(**base, draft=DocumentDraft(), utf16=True),
+    ]
+    for command in refused:
+        with pytest.raises(MalformedError, match="This release"):
+            await service.engine.submit(command)
+    with pytest.raises(ImmutableError, match="does not know how to Update document"):
+        await service.engine.submit(Update(**base, patch={}))
+    with pytest.raises(MalformedError, match="code points"):
+        await service.engine.get(Get(actor=ada, kind="document", id=document, utf16=True))
+    with pytest.raises(MalformedError, match="by time"):
+        await service.engine.page(List(actor=ada, kind="document", filters={}, created_at_ge=1))
+    assert service.state.counts["document"] == 1

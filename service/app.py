@@ -1,0 +1,82 @@
+"""The composition of the application: what answers requests, and the routes to it."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from service.clock import now
+from service.http.attempts import Attempts
+from service.http.call import SERVICES, Gate, Services
+from service.http.connection import Runner
+from service.http.middleware import middleware
+from service.http.routes import PUBLIC, routes
+from service.ids import IdSource
+from service.passwords import Passwords
+from service.settings import ServerSettings, Settings
+
+_CONNECTIONS_MAX = 1000
+_STOP_SECONDS = 30.0
+_FAILED_LOGINS_MAX = 20
+_FAILED_LOGIN_SECONDS = 6.0
+
+
+def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> Services:
+    """Return what requests are answered with. Its gate is closed until it is given an engine.
+
+    Args:
+        settings: In force.
+        status: Tells what administrators may know of the process and its log.
+    """
+    return Services(
+        gate=Gate(),
+        settings=settings,
+        passwords=Passwords(settings.passwords),
+        ids=IdSource(now),
+        now=now,
+        registration_open=_registration_open(settings.server),
+        status=status,
+        attempts=Attempts(_FAILED_LOGINS_MAX, _FAILED_LOGIN_SECONDS, time.monotonic),
+    )
+
+
+def make_app(services: Services) -> web.Application:
+    """Return the application. It closes the pool of passwords at its end."""
+    app = web.Application(
+        middlewares=[middleware(services, PUBLIC)], client_max_size=services.settings.limits.body_bytes
+    )
+    app[SERVICES] = services
+    app.add_routes(routes())
+    app.on_cleanup.append(_close_passwords)
+    return app
+
+
+def make_runner(app: web.Application) -> Runner:
+    """Return what runs the application, with the limits of connections."""
+    limits = app[SERVICES].settings.limits
+    return Runner(
+        app,
+        header_seconds=limits.keepalive_seconds,
+        stop_seconds=_STOP_SECONDS,
+        connections_max=_CONNECTIONS_MAX,
+    )
+
+
+async def _close_passwords(app: web.Application) -> None:
+    app[SERVICES].passwords.close()
+
+
+def _registration_open(server: ServerSettings) -> bool:
+    return server.registration == "open" or (server.registration == "auto" and is_loopback(server.host))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell if only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,58 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from service.server import require_c_parser, serve
+from service.settings import SettingsError, Tree, load
+from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError
+
+EXIT_SETTINGS = 2
+EXIT_LOCKED = 3
+EXIT_DAMAGED = 4
+EXIT_ADDRESS = 5
+
+
+@click.group()
+@click.version_option(package_name="annolog")
+def main() -> None:
+    """Annolog, the durable backend of a document-annotation product."""
+
+
+@main.command("serve")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on, 0 for a free one.")
+@click.option("--data-dir", help="Directory of the data.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings that differ.")
+def serve_command(host: str | None, port: int | None, data_dir: str | None, config: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    given: dict[str, dict[str, object]] = {"server": {"host": host, "port": port}, "data": {"directory": data_dir}}
+    flags: Tree = {
+        section: {key: value for key, value in values.items() if value is not None} for section, values in given.items()
+    }
+    try:
+        require_c_parser()
+        sys.exit(asyncio.run(serve(load(config, os.environ, flags))))
+    except SettingsError as error:
+        _fail(EXIT_SETTINGS, error)
+    except DirectoryLockedError as error:
+        _fail(EXIT_LOCKED, error)
+    except (DamagedError, UnsupportedFormatError) as error:
+        _fail(EXIT_DAMAGED, error)
+    except OSError as error:
+        _fail(EXIT_ADDRESS, error)
+
+
+def _fail(code: int, error: Exception) -> None:
+    click.echo(f"annolog: {error}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

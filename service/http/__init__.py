@@ -1,0 +1,1 @@
+"""HTTP: requests become commands and queries, outcomes become responses."""

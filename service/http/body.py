@@ -1,0 +1,66 @@
+"""Reading a request's body: the right media type, not too large, not too slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from aiohttp import hdrs, web
+
+from service.errors import TooLargeError
+from service.http.call import CALL
+from service.http.failures import MediaTypeError, TooSlowError
+
+JSON = frozenset({"application/json"})
+PATCH = frozenset({"application/merge-patch+json", "application/json"})
+DOCUMENT = frozenset({"application/json", "text/plain"})
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+async def read_body(request: web.Request, media_types: Collection[str]) -> bytes:
+    """Return the body of a request.
+
+    Args:
+        request: Whose body it is.
+        media_types: Those that the path takes.
+
+    Raises:
+        MediaTypeError: It is of another media type, charset or content coding.
+        TooLargeError: It is larger than the limit.
+        TooSlowError: It did not arrive in time.
+    """
+    media_type_of(request, media_types)
+    limits = request[CALL].services.settings.limits
+    length = request.content_length
+    if length is not None and length > limits.body_bytes:
+        raise TooLargeError(f"The body has {length} bytes, the limit is {limits.body_bytes}.")
+    try:
+        if request.content.is_eof():  # it came along with the header, as small ones do: nothing to wait for
+            return await request.read()
+        async with asyncio.timeout(limits.body_seconds):
+            return await request.read()
+    except TimeoutError:
+        raise TooSlowError(f"The body did not arrive within {limits.body_seconds} seconds.") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLargeError(f"The body has more than {limits.body_bytes} bytes, which is the limit.") from None
+
+
+def media_type_of(request: web.Request, media_types: Collection[str]) -> str:
+    """Return the media type of a body, in lower case and without parameters.
+
+    Raises:
+        MediaTypeError: It is not one of `media_types`, or its charset or content coding is not taken.
+    """
+    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
+    if coding.lower() != "identity":
+        raise MediaTypeError(f"The body is encoded as {coding!r}; send it as it is.", {"Accept-Encoding": "identity"})
+    header = request.headers.get(hdrs.CONTENT_TYPE, "")
+    if header in media_types:
+        return header
+    media_type = header.partition(";")[0].strip().lower()
+    if media_type not in media_types or (request.charset or "utf-8").lower() not in _CHARSETS:
+        wanted = ", ".join(sorted(media_types))
+        found = repr(header) if header else "none"
+        name = "Accept-Patch" if request.method == hdrs.METH_PATCH else "Accept"
+        raise MediaTypeError(f"The Content-Type is {found}, expected {wanted} in UTF-8.", {name: wanted})
+    return media_type

@@ -1,0 +1,121 @@
+"""What a handler is given besides the request: the services that it asks, and who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from service.commands import Actor, Authenticate, Command, Credential, CredentialOf, Entity, Get, List, Outcome, Page
+from service.http.attempts import Attempts
+from service.http.failures import NotReadyError, StoppingError
+from service.ids import IdSource
+from service.passwords import Passwords
+from service.settings import Settings
+
+
+class Engine(Protocol):
+    """All that HTTP asks of the engine. Every method raises domain errors and errors of the log."""
+
+    async def submit(self, command: Command) -> Outcome:
+        """Carry a command out; returns when the outcome is durable."""
+        ...
+
+    async def get(self, query: Get) -> Entity:
+        """Return an entity; like the rest below, once all that the answer tells is durable."""
+        ...
+
+    async def page(self, query: List) -> Page:
+        """Return a page of a list."""
+        ...
+
+    async def authenticate(self, query: Authenticate) -> Actor:
+        """Return whose token it is."""
+        ...
+
+    async def credential(self, query: CredentialOf) -> Credential | None:
+        """Return the stored hash of a password, None for an unknown user."""
+        ...
+
+
+class Gate:
+    """Lets requests in once the engine is open, and none once the server stops.
+
+    Attributes:
+        stopping: No new request is taken.
+    """
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self.stopping = False
+
+    def open(self, engine: Engine) -> None:
+        """Let requests in; they are answered by this engine."""
+        self._engine = engine
+
+    def stop(self) -> None:
+        """Refuse requests from now on; those that are under way go on."""
+        self.stopping = True
+
+    def enter(self) -> Engine:
+        """Return the engine for one request.
+
+        Raises:
+            StoppingError: The server is shutting down.
+            NotReadyError: The log is being replayed.
+        """
+        if self.stopping:
+            raise StoppingError("The server is shutting down and takes no new requests.")
+        if self._engine is None:
+            raise NotReadyError("The server is replaying its log. Try again when /readyz says that it is ready.")
+        return self._engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What requests are answered with, made once at the start.
+
+    Attributes:
+        gate: To the engine.
+        settings: In force.
+        passwords: Hashes and verifies off the loop.
+        ids: Of new entities.
+        now: Gives microseconds since 1970 UTC.
+        registration_open: Anybody may register.
+        status: Tells what administrators may know of the process and its log, as a JSON object.
+        attempts: Failed logins, which are limited.
+        in_flight: Idempotency keys of requests that are not answered yet.
+    """
+
+    gate: Gate
+    settings: Settings
+    passwords: Passwords
+    ids: IdSource
+    now: Callable[[], int]
+    registration_open: bool
+    status: Callable[[], dict[str, Any]]
+    attempts: Attempts
+    in_flight: set[str] = field(default_factory=set)
+
+
+class Call(msgspec.Struct):
+    """One request on its way.
+
+    Attributes:
+        services: What answers it.
+        engine: Of this request.
+        operation: The request's id.
+        actor: Who asks, None where nobody needs to be logged in.
+    """
+
+    services: Services
+    engine: Engine
+    operation: str
+    actor: Actor | None
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+CALL: web.RequestKey[Call] = web.RequestKey("call", Call)

@@ -1,0 +1,144 @@
+"""Handlers that every collection has: create, list, get, update, replace, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from service.bodies import decode
+from service.commands import Command, Create, Delete, Get, Outcome, Replace, Update
+from service.http import pagination
+from service.http.body import JSON, PATCH, read_body
+from service.http.call import CALL, Call
+from service.http.conditions import conditions_of
+from service.http.idempotency import flight, key_of
+from service.http.parameters import flag, in_utf16, parameters
+from service.http.responses import entity_response, outcome_response
+from service.kinds.base import Kind
+
+_UNIT = ("offset_unit",)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The entities of one kind at their path.
+
+    Attributes:
+        path: Below ``/v1``.
+        kind: Of the entities.
+        draft: What clients send.
+        options: Parameters that single entities take.
+    """
+
+    path: str
+    kind: Kind
+    draft: type[msgspec.Struct]
+    options: tuple[str, ...] = ()
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create an entity: POST /v1/{collection}."""
+        body = await read_body(request, JSON)
+        utf16 = in_utf16(parameters(request, self.options))
+        return await self.submit_create(request, body, decode(body, self.draft), utf16=utf16)
+
+    async def submit_create(
+        self, request: web.Request, body: bytes, draft: Any, *, utf16: bool = False
+    ) -> web.Response:
+        """Create an entity from a draft.
+
+        Args:
+            request: Whose idempotency key counts.
+            body: As it was received.
+            draft: The kind's, or `Invalid`.
+            utf16: Offsets count UTF-16 units.
+        """
+        call = request[CALL]
+        command = Create(
+            actor=call.actor,
+            operation=call.operation,
+            idempotency=key_of(request, call.actor, body),
+            kind=self.kind.name,
+            new_id=call.services.ids.new(self.kind.prefix),
+            draft=draft,
+            utf16=utf16,
+        )
+        return outcome_response(await submit(call, command), self.path, utf16=utf16)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List a page: GET /v1/{collection}."""
+        return await self.list_where(request, {})
+
+    async def list_where(self, request: web.Request, fixed: dict[str, tuple[str, ...]]) -> web.Response:
+        """List a page of the entities that pass filters which the path sets."""
+        call = request[CALL]
+        limit_max = call.services.settings.limits.page_size_max
+        query = pagination.query_of(request, self.kind, call.actor, limit_max, fixed)
+        return pagination.respond(request, query, await call.engine.page(query))
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Return one entity: GET /v1/{collection}/{id}."""
+        call = request[CALL]
+        utf16 = in_utf16(parameters(request, self.options))
+        query = Get(actor=call.actor, kind=self.kind.name, id=request.match_info["id"], utf16=utf16)
+        return entity_response(request, await call.engine.get(query), utf16=utf16)
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Apply a merge patch: PATCH /v1/{collection}/{id}."""
+        call = request[CALL]
+        body = await read_body(request, PATCH)
+        utf16 = in_utf16(parameters(request, self.options))
+        command = Update(
+            actor=call.actor,
+            operation=call.operation,
+            idempotency=key_of(request, call.actor, body),
+            kind=self.kind.name,
+            id=request.match_info["id"],
+            patch=decode(body, dict[str, Any]),
+            conditions=conditions_of(request),
+            utf16=utf16,
+        )
+        return outcome_response(await submit(call, command), self.path, utf16=utf16)
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Replace an entity, or create it under this id: PUT /v1/{collection}/{id}."""
+        call = request[CALL]
+        body = await read_body(request, JSON)
+        utf16 = in_utf16(parameters(request, self.options))
+        command = Replace(
+            actor=call.actor,
+            operation=call.operation,
+            idempotency=key_of(request, call.actor, body),
+            kind=self.kind.name,
+            id=request.match_info["id"],
+            draft=decode(body, self.draft),
+            conditions=conditions_of(request),
+            utf16=utf16,
+        )
+        return outcome_response(await submit(call, command), self.path, utf16=utf16)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete an entity and what cannot be without it: DELETE /v1/{collection}/{id}."""
+        call = request[CALL]
+        command = Delete(
+            actor=call.actor,
+            operation=call.operation,
+            idempotency=key_of(request, call.actor, b""),
+            kind=self.kind.name,
+            id=request.match_info["id"],
+            conditions=conditions_of(request),
+            cascade=flag(parameters(request, ("cascade",)), "cascade"),
+        )
+        return outcome_response(await submit(call, command), self.path)
+
+
+async def submit(call: Call, command: Command) -> Outcome:
+    """Carry a command out while its idempotency key is held.
+
+    Raises:
+        InFlightError: Another request holds the key.
+    """
+    with flight(call.services.in_flight, command.idempotency):
+        return await call.engine.submit(command)

@@ -1,0 +1,76 @@
+"""Documents: besides JSON they come as plain text, and their marks are listed and created below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from service.bodies import decode
+from service.commands import Invalid
+from service.errors import FieldError, MalformedError
+from service.http.body import DOCUMENT, JSON, media_type_of, read_body
+from service.http.collections import Collection
+from service.http.parameters import in_utf16, parameters, single
+
+_TEXT_FIELDS = ("external_id", "language", "title")
+
+
+class Documents(Collection):
+    """The collection of documents."""
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create a document from JSON, or from plain text with the other members as parameters: POST /v1/documents."""
+        body = await read_body(request, DOCUMENT)
+        if media_type_of(request, DOCUMENT) in JSON:
+            parameters(request, self.options)
+            return await self.submit_create(request, body, decode(body, self.draft))
+        found = parameters(request, _TEXT_FIELDS)
+        members = {name: single(found, name) for name in _TEXT_FIELDS if name in found}
+        return await self.submit_create(request, body, _draft({**members, "text": _text(body)}, self.draft))
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Marks below their document: /v1/documents/{id}/{collection}.
+
+    Attributes:
+        marks: The collection that they are in.
+    """
+
+    marks: Collection
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List a page of a document's marks."""
+        return await self.marks.list_where(request, {"document_id": (request.match_info["id"],)})
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create a mark on a document; `document_id` may be left out."""
+        body = await read_body(request, JSON)
+        utf16 = in_utf16(parameters(request, self.marks.options))
+        draft = self._decode(body, request.match_info["id"])
+        return await self.marks.submit_create(request, body, draft, utf16=utf16)
+
+    def _decode(self, body: bytes, document_id: str) -> msgspec.Struct | Invalid:
+        members = decode(body, dict[str, msgspec.Raw])
+        if isinstance(members, Invalid):
+            return members
+        own = msgspec.json.encode(document_id)
+        given = members.setdefault("document_id", msgspec.Raw(own))
+        if bytes(given) not in (own, b"null") and decode(bytes(given), str) != document_id:
+            return Invalid((FieldError("/document_id", f"is not the path's, {document_id}"),))
+        members["document_id"] = msgspec.Raw(own)
+        return decode(msgspec.json.encode(members), self.marks.draft)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"The text is not UTF-8: {error.reason} at byte {error.start}.") from error
+
+
+def _draft(members: dict[str, str | None], draft: type[msgspec.Struct]) -> msgspec.Struct | Invalid:
+    # Through JSON, so that parameters obey the same rules as members.
+    return decode(msgspec.json.encode(members), draft)

@@ -1,0 +1,40 @@
+"""Is the process alive, does it take requests, and how is it."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from service.commands import Get
+from service.errors import ForbiddenError
+from service.http.call import CALL, SERVICES
+from service.http.parameters import parameters
+from service.http.responses import json_response
+
+
+class _Role(msgspec.Struct):
+    """All that is asked of a user here."""
+
+    role: str
+
+
+async def livez(_request: web.Request) -> web.Response:
+    """Answer, whatever the state: GET /livez."""
+    return json_response(b'{"status":"alive"}')
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Tell if requests are taken: GET /readyz. 503 during replay and once the server stops."""
+    request.app[SERVICES].gate.enter()
+    return json_response(b'{"status":"ready"}')
+
+
+async def status(request: web.Request) -> web.Response:
+    """Tell administrators about the process and its log: GET /v1/status."""
+    call = request[CALL]
+    parameters(request, ())
+    if call.actor is not None and call.actor.user_id is not None:
+        user = await call.engine.get(Get(actor=call.actor, kind="user", id=call.actor.user_id))
+        if msgspec.json.decode(user.body, type=_Role).role != "admin":
+            raise ForbiddenError("Only administrators may see the status.")
+    return json_response(msgspec.json.encode(call.services.status()))

@@ -1,0 +1,127 @@
+"""Errors become responses, here and nowhere else, found by class: RFC 9457 problems, each with a page that explains it.
+
+Every error is first turned into a `DomainError`, which knows its status, name and title.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+import msgspec
+import structlog
+from aiohttp import web
+
+import service.passwords
+import wal.errors
+from service.errors import DomainError, FieldError, MalformedError, TooLargeError
+from service.http import failures
+
+_logger = structlog.get_logger(__name__)
+_RETRY_SECONDS = "1"
+_MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """The body of an error response (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def respond(error: BaseException, request: str) -> web.Response:
+    """Return the response for an error.
+
+    Args:
+        error: Whatever ended the request.
+        request: The id under which an error of the server's own is logged.
+    """
+    failure = to_failure(error)
+    if isinstance(failure, failures.InternalError):
+        _logger.error("request failed", request=request, exc_info=error)
+    response = web.Response(
+        status=failure.status, body=encode(failure), content_type=_MEDIA_TYPE, headers=_headers(failure)
+    )
+    if isinstance(failure, failures.TooSlowError | failures.StoppingError):
+        response.force_close()
+    return response
+
+
+def encode(failure: DomainError) -> bytes:
+    """Return the JSON of a problem."""
+    problem = Problem(f"/problems/{failure.name}", failure.status, failure.title, failure.detail, failure.errors)
+    if not failure.members:
+        return msgspec.json.encode(problem)
+    return msgspec.json.encode({**failure.members, **msgspec.to_builtins(problem)})
+
+
+def to_failure(error: BaseException) -> DomainError:
+    """Return the domain error that an error means to the client."""
+    if isinstance(error, DomainError):
+        return error
+    for cause in type(error).__mro__:
+        if cause in _MEANINGS:
+            return _MEANINGS[cause](error)
+    return failures.InternalError("The server failed to carry out the request. Its log tells why.")
+
+
+def pages() -> dict[str, type[DomainError]]:
+    """Return every problem by name."""
+    kinds: tuple[type[DomainError], ...] = (DomainError, *_descendants(DomainError))
+    return {kind.name: kind for kind in kinds if kind is not failures.HttpError}
+
+
+async def page(request: web.Request) -> web.Response:
+    """Explain a problem: GET /problems/{name}."""
+    name = request.match_info["name"]
+    kind = pages().get(name)
+    if kind is None:
+        raise failures.NoPathError(f"There is no problem called {name!r}.")
+    return web.Response(text=f"{kind.title}\n{kind.status} {kind.name}\n\n{inspect.getdoc(kind)}\n")
+
+
+def _descendants(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _headers(failure: DomainError) -> dict[str, str]:
+    headers = dict(failure.headers) if isinstance(failure, failures.HttpError) else {}
+    if failure.status == web.HTTPUnauthorized.status_code:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif failure.status in (web.HTTPServiceUnavailable.status_code, web.HTTPTooManyRequests.status_code):
+        headers.setdefault("Retry-After", _RETRY_SECONDS)
+    return headers
+
+
+def _not_allowed(error: web.HTTPMethodNotAllowed) -> DomainError:
+    allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+    return failures.MethodError(f"{error.method} is not possible here, only {allowed}.", {"Allow": allowed})
+
+
+def _other_http(error: web.HTTPException) -> DomainError:
+    if web.HTTPBadRequest.status_code <= error.status < web.HTTPInternalServerError.status_code:
+        return MalformedError(error.text or error.reason)
+    return failures.InternalError(error.reason)
+
+
+_MEANINGS: dict[type, Callable[..., DomainError]] = {
+    wal.errors.OutcomeUnknownError: lambda error: failures.UnknownOutcomeError(str(error)),
+    wal.errors.PoisonedError: lambda error: failures.LogFailedError(str(error)),
+    wal.errors.NoRoomError: lambda error: failures.FullError(str(error)),
+    wal.errors.ClosedError: lambda error: failures.StoppingError(str(error)),
+    wal.errors.RecordTooLargeError: lambda error: TooLargeError(str(error)),
+    service.passwords.BusyError: lambda error: failures.BusyError(str(error)),
+    web.HTTPNotFound: lambda _: failures.NoPathError("There is nothing at this path."),
+    web.HTTPMethodNotAllowed: _not_allowed,
+    web.HTTPRequestEntityTooLarge: lambda error: TooLargeError(error.text),
+    web.HTTPExpectationFailed: lambda error: failures.ExpectationError(error.text),
+    web.HTTPException: _other_http,
+    web.RequestPayloadError: lambda error: MalformedError(f"The body cannot be read: {error}."),
+    # Nobody is there to read the answer; it is no fault of the server's.
+    ConnectionError: lambda error: MalformedError(f"The connection was lost: {error}."),
+}

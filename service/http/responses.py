@@ -1,0 +1,46 @@
+"""Outcomes and entities become responses; their bytes are sent as they are stored."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from service.commands import Entity, Outcome
+from service.http.conditions import etag, is_unchanged
+from service.http.idempotency import REPLAYED
+
+_JSON = "application/json"
+CREATED = 201
+NO_CONTENT = 204
+UTF16 = "utf16"
+
+
+def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) -> web.Response:
+    """Return the response for what a command did.
+
+    Args:
+        outcome: Of the command.
+        collection: The path below ``/v1`` that the entity lives in.
+        utf16: Offsets in the body count UTF-16 units.
+    """
+    headers: dict[str, str] = {}
+    if outcome.status == CREATED:
+        headers[hdrs.LOCATION] = f"/v1/{collection}/{outcome.id}"
+    if outcome.status != NO_CONTENT:
+        headers[hdrs.CONTENT_TYPE] = _JSON
+        headers[hdrs.ETAG] = etag(outcome.version, UTF16 if utf16 else "")
+    if outcome.replayed:
+        headers[REPLAYED] = "true"
+    return web.Response(status=outcome.status, body=outcome.body or None, headers=headers)
+
+
+def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False) -> web.Response:
+    """Return the response for an entity that was read, 304 if the client has it already."""
+    tag = etag(entity.version, UTF16 if utf16 else "")
+    if is_unchanged(request, tag):
+        return web.Response(status=304, headers={hdrs.ETAG: tag})
+    return web.Response(body=entity.body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.ETAG: tag})
+
+
+def json_response(body: bytes, *, status: int = 200) -> web.Response:
+    """Return a response that nobody may keep: it holds a secret, or tells of this moment."""
+    return web.Response(status=status, body=body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.CACHE_CONTROL: "no-store"})

@@ -1,0 +1,66 @@
+"""Every route, in one place."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from service.http import health, problems, sessions, users
+from service.http.collections import Collection
+from service.http.documents import Documents, Nested
+from service.http.users import Users
+from service.kinds.account import USER, UserDraft
+from service.kinds.document import DOCUMENT, DocumentDraft
+from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
+
+_MARK_OPTIONS = ("offset_unit",)
+
+USERS = Users("users", USER, UserDraft)
+DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft)
+EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _MARK_OPTIONS)
+ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _MARK_OPTIONS)
+
+PUBLIC: frozenset[Handler] = frozenset({USERS.create, sessions.log_in})
+"""Handlers below /v1 that nobody needs to be logged in for."""
+
+
+def routes() -> list[web.RouteDef]:
+    """Return all routes; GET answers HEAD too, and OPTIONS is answered for each path."""
+    return [
+        web.get("/livez", health.livez),
+        web.get("/readyz", health.readyz),
+        web.get("/problems/{name}", problems.page),
+        web.get("/v1/status", health.status),
+        web.get("/v1/me", USERS.me),
+        web.post("/v1/sessions", sessions.log_in),
+        web.delete("/v1/sessions/current", sessions.log_out),
+        web.post("/v1/users", USERS.create),
+        web.get("/v1/users", USERS.list),
+        web.get("/v1/users/{id}", USERS.get),
+        web.patch("/v1/users/{id}", USERS.update),
+        web.delete("/v1/users/{id}", USERS.delete),
+        web.put("/v1/users/{id}/password", users.set_password),
+        *_collection(DOCUMENTS),
+        *_collection(EXTRACTIONS),
+        *_collection(ANNOTATIONS),
+        *_nested(EXTRACTIONS),
+        *_nested(ANNOTATIONS),
+    ]
+
+
+def _collection(collection: Collection) -> list[web.RouteDef]:
+    path = f"/v1/{collection.path}"
+    return [
+        web.post(path, collection.create),
+        web.get(path, collection.list),
+        web.get(f"{path}/{{id}}", collection.get),
+        web.patch(f"{path}/{{id}}", collection.update),
+        web.put(f"{path}/{{id}}", collection.replace),
+        web.delete(f"{path}/{{id}}", collection.delete),
+    ]
+
+
+def _nested(marks: Collection) -> list[web.RouteDef]:
+    nested = Nested(marks)
+    path = f"/v1/documents/{{id}}/{marks.path}"
+    return [web.post(path, nested.create), web.get(path, nested.list)]

@@ -1,0 +1,99 @@
+"""Users: registration, oneself, and passwords. These requests carry a secret, so they take no idempotency key."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from service.bodies import decode
+from service.commands import CredentialOf, Get, Invalid, Register, SetPassword
+from service.errors import FieldError, ForbiddenError, InvalidError, NotFoundError
+from service.http import identity
+from service.http.body import JSON, read_body
+from service.http.call import CALL, Call
+from service.http.collections import Collection
+from service.http.parameters import parameters
+from service.http.passwords import NewPassword, Password, verify
+from service.http.responses import entity_response, outcome_response
+from service.kinds.account import UserDraft
+
+
+class Registration(UserDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user with the password that they choose."""
+
+    password: NewPassword
+
+
+class PasswordChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new password; who sets their own tells the current one."""
+
+    password: NewPassword
+    current_password: Password | None = None
+
+
+class Users(Collection):
+    """The collection of users."""
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Register: POST /v1/users. Nobody needs to be logged in where registration is open."""
+        call = request[CALL]
+        actor = await identity.identify(request, call.engine)
+        body = await read_body(request, JSON)
+        parameters(request, ())
+        registration = decode(body, Registration)
+        draft: msgspec.Struct | Invalid = registration
+        password_hash = ""
+        if not isinstance(registration, Invalid):
+            draft = msgspec.convert(registration, self.draft, from_attributes=True)
+            password_hash = await call.services.passwords.hash(registration.password)
+        command = Register(
+            actor=actor,
+            operation=call.operation,
+            new_id=call.services.ids.new(self.kind.prefix),
+            draft=draft,
+            password_hash=password_hash,
+            loopback=identity.is_loopback(request),
+            open=call.services.registration_open,
+        )
+        return outcome_response(await call.engine.submit(command), self.path)
+
+    async def me(self, request: web.Request) -> web.Response:
+        """Return who asks: GET /v1/me."""
+        call = request[CALL]
+        parameters(request, ())
+        if call.actor is None or call.actor.user_id is None:
+            raise NotFoundError("The local administrator on the control socket is no user.")
+        query = Get(actor=call.actor, kind=self.kind.name, id=call.actor.user_id)
+        return entity_response(request, await call.engine.get(query))
+
+
+async def set_password(request: web.Request) -> web.Response:
+    """Set a password: PUT /v1/users/{id}/password. Who sets their own tells the current one."""
+    call = request[CALL]
+    user_id = request.match_info["id"]
+    body = await read_body(request, JSON)
+    parameters(request, ())
+    change = decode(body, PasswordChange)
+    if isinstance(change, Invalid):
+        raise InvalidError("The body does not fit the schema.", change.errors)
+    is_own = call.actor is not None and call.actor.user_id == user_id
+    command = SetPassword(
+        actor=call.actor,
+        operation=call.operation,
+        user_id=user_id,
+        credential_sequence=await _verify_current(request, call, user_id, change) if is_own else None,
+        password_hash=await call.services.passwords.hash(change.password),
+    )
+    await call.engine.submit(command)
+    return web.Response(status=204)
+
+
+async def _verify_current(request: web.Request, call: Call, user_id: str, change: PasswordChange) -> int:
+    if change.current_password is None:
+        errors = [FieldError("/current_password", "missing: it is needed to set one's own password")]
+        raise InvalidError("The current password is missing.", errors)
+    query = CredentialOf(actor=call.actor, user_id=user_id)
+    verified = await verify(request, call, change.current_password, query)
+    if verified is None:
+        raise ForbiddenError("The current password is wrong.")
+    return verified.credential.sequence

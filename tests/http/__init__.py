@@ -1,0 +1,1 @@
+"""The API over HTTP, endpoint by endpoint and problem by problem."""
