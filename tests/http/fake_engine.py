@@ -1,0 +1,73 @@
+"""An engine that knows one user and fails as it is told: for what HTTP does around the real one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.commands import (
+    Actor,
+    Authenticate,
+    Command,
+    Credential,
+    CredentialOf,
+    Entity,
+    Get,
+    List,
+    Outcome,
+    Page,
+)
+
+ACTOR = Actor(user_id="user_1", session_id="sess_1")
+ENTITY = Entity("doc_1", 3, b'{"id":"doc_1","version":3}')
+
+
+class FakeEngine:
+    """Answers the same to all.
+
+    Args:
+        error: Raised by every mutation and every read of an entity.
+
+    Attributes:
+        commands: What was submitted.
+        queries: What was asked.
+        hold: Mutations wait until it is set.
+        outcome: Of every mutation.
+        page_answer: To every list.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.commands: list[Command] = []
+        self.queries: list[Get | List] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.outcome = Outcome(status=201, kind="document", id="doc_1", version=1, body=b"{}")
+        self.page_answer = Page([b"{}"], None)
+
+    async def submit(self, command: Command) -> Outcome:
+        """Note a command."""
+        self.commands.append(command)
+        await self.hold.wait()
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+    async def get(self, query: Get) -> Entity:
+        """Answer with the one entity."""
+        self.queries.append(query)
+        if self.error is not None:
+            raise self.error
+        return ENTITY
+
+    async def page(self, query: List) -> Page:
+        """Answer with the one page."""
+        self.queries.append(query)
+        return self.page_answer
+
+    async def authenticate(self, _query: Authenticate) -> Actor:
+        """Every token is right."""
+        return ACTOR
+
+    async def credential(self, _query: CredentialOf) -> Credential | None:
+        """Nobody has a password."""
+        return None
