@@ -42,7 +42,7 @@ async def test_an_error_of_any_part_gets_its_status_and_name(
     assert (answer.status, answer.problem) == (status, name)
 
 
-@pytest.mark.parametrize("kind", sorted(problems.pages().values(), key=lambda kind: kind.name))
+@pytest.mark.parametrize("kind", problems.pages().values(), ids=problems.pages())
 async def test_every_problem_has_a_page_that_explains_it(caller: Member, kind: type[DomainError]) -> None:
     """`type` of a problem is the path of a page with its title, status and explanation."""
     answer = await caller.call("GET", f"/problems/{kind.name}")
