@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from service.errors import TooLargeError
 from service.http.call import CALL
-from service.http.failures import MediaTypeError, TooSlowError
+from service.http.failures import ExpectationError, MediaTypeError, TooSlowError
 
 JSON = frozenset({"application/json"})
 PATCH = frozenset({"application/merge-patch+json", "application/json"})
@@ -28,21 +28,39 @@ async def read_body(request: web.Request, media_types: Collection[str]) -> bytes
         MediaTypeError: It is of another media type, charset or content coding.
         TooLargeError: It is larger than the limit.
         TooSlowError: It did not arrive in time.
+        StoppingError: The server stopped meanwhile.
+        ExpectationError: The client expects what is not known.
     """
     media_type_of(request, media_types)
-    limits = request[CALL].services.settings.limits
+    services = request[CALL].services
+    limits = services.settings.limits
     length = request.content_length
     if length is not None and length > limits.body_bytes:
         raise TooLargeError(f"The body has {length} bytes, the limit is {limits.body_bytes}.")
     try:
         if request.content.is_eof():  # it came along with the header, as small ones do: nothing to wait for
             return await request.read()
-        async with asyncio.timeout(limits.body_seconds):
-            return await request.read()
+        await _say_continue(request)
+        async with asyncio.timeout(limits.body_seconds) as deadline:
+            with services.gate.awaiting(deadline):
+                return await request.read()
     except TimeoutError:
+        services.gate.enter()
         raise TooSlowError(f"The body did not arrive within {limits.body_seconds} seconds.") from None
     except web.HTTPRequestEntityTooLarge:
         raise TooLargeError(f"The body has more than {limits.body_bytes} bytes, which is the limit.") from None
+
+
+async def _say_continue(request: web.Request) -> None:
+    """Ask a client that waits to be asked for its body; who is refused before need not send it."""
+    expected = request.headers.get(hdrs.EXPECT)
+    if expected is None or request.version < HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise ExpectationError(f"Expect is {expected!r}, only 100-continue can be met.")
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # What was sent is no part of the response, which is yet to begin.
+    request.writer.output_size = 0
 
 
 def media_type_of(request: web.Request, media_types: Collection[str]) -> str:

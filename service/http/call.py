@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,23 +44,31 @@ class Engine(Protocol):
 
 
 class Gate:
-    """Lets requests in once the engine is open, and none once the server stops.
-
-    Attributes:
-        stopping: No new request is taken.
-    """
+    """Lets requests in once the engine is open, and none once the server stops."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self.stopping = False
+        self._stopping = False
+        self._awaiting: set[asyncio.Timeout] = set()
 
     def open(self, engine: Engine) -> None:
         """Let requests in; they are answered by this engine."""
         self._engine = engine
 
     def stop(self) -> None:
-        """Refuse requests from now on; those that are under way go on."""
-        self.stopping = True
+        """Refuse requests from now on, also those whose body has not arrived; what is under way goes on."""
+        self._stopping = True
+        for deadline in self._awaiting:
+            deadline.reschedule(asyncio.get_running_loop().time())
+
+    @contextmanager
+    def awaiting(self, deadline: asyncio.Timeout) -> Iterator[None]:
+        """Bring a deadline forward should the server stop meanwhile: nobody waits for slow clients then."""
+        self._awaiting.add(deadline)
+        try:
+            yield
+        finally:
+            self._awaiting.discard(deadline)
 
     def enter(self) -> Engine:
         """Return the engine for one request.
@@ -67,7 +77,7 @@ class Gate:
             StoppingError: The server is shutting down.
             NotReadyError: The log is being replayed.
         """
-        if self.stopping:
+        if self._stopping:
             raise StoppingError("The server is shutting down and takes no new requests.")
         if self._engine is None:
             raise NotReadyError("The server is replaying its log. Try again when /readyz says that it is ready.")

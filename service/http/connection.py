@@ -14,6 +14,8 @@ from service.errors import MalformedError
 from service.http import problems
 from service.http.middleware import decorate, request_id
 
+_LINGERING_SECONDS = 3.0
+
 
 class Connection(web.RequestHandler):
     """One connection."""
@@ -82,6 +84,8 @@ class Runner(web.AppRunner):
             keepalive_timeout=header_seconds,
             # A coded body is refused, and must not be decoded just to be thrown away.
             auto_decompress=False,
+            # After an early refusal the rest of a body is read so long, or the client might never see the answer.
+            lingering_time=_LINGERING_SECONDS,
             access_log=None,
         )
         self._connections_max = connections_max

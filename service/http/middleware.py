@@ -75,4 +75,8 @@ def _refuse(request: web.Request, error: Exception, operation: str) -> web.Respo
     failure = problems.to_failure(error)
     if request.method == hdrs.METH_OPTIONS and isinstance(failure, MethodError):
         return web.Response(status=204, headers=failure.headers)
-    return problems.respond(error, operation)
+    response = problems.respond(error, operation)
+    if hdrs.EXPECT in request.headers and not request.content.is_eof():
+        # The client may send its body or not: where the next request begins is not known.
+        response.force_close()
+    return response

@@ -26,13 +26,14 @@ PUBLIC: frozenset[Handler] = frozenset({USERS.create, sessions.log_in})
 
 def routes() -> list[web.RouteDef]:
     """Return all routes; GET answers HEAD too, and OPTIONS is answered for each path."""
-    return [
+    table = [
         web.get("/livez", health.livez),
         web.get("/readyz", health.readyz),
         web.get("/problems/{name}", problems.page),
         web.get("/v1/status", health.status),
         web.get("/v1/me", USERS.me),
         web.post("/v1/sessions", sessions.log_in),
+        web.get("/v1/sessions/current", sessions.current),
         web.delete("/v1/sessions/current", sessions.log_out),
         web.post("/v1/users", USERS.create),
         web.get("/v1/users", USERS.list),
@@ -46,6 +47,13 @@ def routes() -> list[web.RouteDef]:
         *_nested(EXTRACTIONS),
         *_nested(ANNOTATIONS),
     ]
+    for route in table:
+        route.kwargs["expect_handler"] = _expect
+    return table
+
+
+async def _expect(_request: web.Request) -> None:
+    """Leave `Expect` to whoever reads the body, after all checks that need none."""
 
 
 def _collection(collection: Collection) -> list[web.RouteDef]:

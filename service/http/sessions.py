@@ -8,7 +8,7 @@ from aiohttp import web
 from service.bodies import decode
 from service.clock import format_time
 from service.commands import Actor, CredentialOf, Get, Invalid, LogIn, LogOut
-from service.errors import InvalidError, UnauthenticatedError
+from service.errors import InvalidError, NotFoundError, UnauthenticatedError
 from service.http import identity
 from service.http.body import JSON, read_body
 from service.http.call import CALL, Call
@@ -34,6 +34,13 @@ class Opened(msgspec.Struct, frozen=True):
 
     token: str
     expires_at: str
+    user: msgspec.Raw
+
+
+class Current(msgspec.Struct, frozen=True):
+    """The answer to who asks for their session."""
+
+    id: str
     user: msgspec.Raw
 
 
@@ -64,6 +71,17 @@ async def log_in(request: web.Request) -> web.Response:
     )
     opened = Opened(token, expires_at, msgspec.Raw(await _open(call, command)))
     return json_response(msgspec.json.encode(opened), status=CREATED)
+
+
+async def current(request: web.Request) -> web.Response:
+    """Return the session of the token that is sent, and its user: GET /v1/sessions/current."""
+    call = request[CALL]
+    parameters(request, ())
+    actor = call.actor
+    if actor is None or actor.user_id is None or actor.session_id is None:
+        raise NotFoundError("The local administrator on the control socket has no session.")
+    user = await call.engine.get(Get(actor=actor, kind="user", id=actor.user_id))
+    return json_response(msgspec.json.encode(Current(actor.session_id, msgspec.Raw(user.body))))
 
 
 async def log_out(request: web.Request) -> web.Response:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness import Member, serve
+from service.app import make_services
+from tests.harness import Member, quick_settings, serve, serve_services
 from tests.http.fake_engine import FakeEngine
 
 LIMITS = {"limits": {"body_bytes": 2048, "body_seconds": 0.3}}
@@ -120,6 +121,55 @@ async def test_a_body_that_ends_early_changes_nothing(limited: Member, engine: F
     await asyncio.sleep(0.05)
     assert engine.commands == []
     assert (await limited.call("GET", "/livez")).status == 200
+
+
+HEAD = b"POST /v1/documents HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer any\r\nContent-Type: application/json\r\n"
+
+
+async def test_a_client_that_waits_is_asked_for_its_body_after_the_checks(limited: Member, engine: FakeEngine) -> None:
+    """`100 Continue` comes only if the body is wanted."""
+    reader, writer = await _open(limited)
+    writer.write(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"{}")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 ")
+    assert len(engine.commands) == 1
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        (b"Content-Length: 9999\r\nExpect: 100-continue\r\n", b"too-large"),
+        (b"Content-Length: 2\r\nExpect: magic\r\n", b"expectation-failed"),
+    ],
+)
+async def test_a_client_that_waits_is_refused_without_its_body(limited: Member, fields: bytes, name: bytes) -> None:
+    """The connection ends, because it is not known whether the body follows."""
+    reader, writer = await _open(limited)
+    writer.write(HEAD + fields + b"\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"Connection: close" in head
+    assert b"/problems/" + name in await reader.readuntil(b"}")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_server_that_stops_does_not_wait_for_slow_bodies(engine: FakeEngine) -> None:
+    """They are refused at once, and nothing was changed."""
+    services = make_services(quick_settings(), dict)
+    services.gate.open(engine)
+    async with serve_services(services) as client:
+        reader, writer = await _open(Member(client))
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n{")
+        while not services.gate._awaiting:
+            await asyncio.sleep(0)
+        services.gate.stop()
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)).startswith(b"HTTP/1.1 503 ")
+        assert b"/problems/shutting-down" in await reader.readuntil(b"}")
+        writer.close()
+    assert engine.commands == []
 
 
 async def test_checks_come_in_order(limited: Member, engine: FakeEngine) -> None:
