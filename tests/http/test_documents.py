@@ -1,0 +1,81 @@
+"""Documents: from JSON and from plain text, private to their owner, with their marks below them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.harness import Member
+
+PLAIN = {"Content-Type": "text/plain"}
+
+
+async def test_a_document_comes_back_with_its_text(anna: Member) -> None:
+    """The text is in GET, and left out of lists."""
+    document = await anna.create("/v1/documents", title="T", text="café 🎉", metadata={"a": [1, None, 2.5]})
+    whole = (await anna.call("GET", f"/v1/documents/{document['id']}")).json
+    assert whole == {**document, "text": "café 🎉"}
+    assert (whole["length"], whole["owner_id"], whole["metadata"]) == (6, anna.id, {"a": [1, None, 2.5]})
+    listed = (await anna.call("GET", "/v1/documents")).json["items"]
+    assert [document["id"] for document in listed] == [document["id"]]
+    assert "text" not in listed[0]
+
+
+@pytest.mark.parametrize("text", ["", "a\r\nb\n", "\ufeffé e\u0301", "🎉", "\u0000"])
+async def test_plain_text_is_kept_as_it_was_received(anna: Member, text: str) -> None:
+    """Without normalisation; the other members are parameters."""
+    members = {"title": "Ü & co", "language": "de", "external_id": "x-1"}
+    answer = await anna.call("POST", f"/v1/documents?{urlencode(members)}", data=text.encode(), headers=PLAIN)
+    assert answer.status == 201
+    assert {name: answer.json[name] for name in members} == members
+    document = (await anna.call("GET", answer.headers["Location"])).json
+    assert document["text"] == text
+    assert document["length"] == len(text)
+
+
+async def test_plain_text_that_is_not_utf_8_is_400(anna: Member) -> None:
+    """The byte is named."""
+    answer = await anna.call("POST", "/v1/documents", data=b"ab\xff", headers=PLAIN)
+    assert answer.problem == "malformed"
+    assert "byte 2" in answer.json["detail"]
+
+
+async def test_plain_text_takes_just_its_parameters(anna: Member) -> None:
+    """An unknown one is 400, one that does not fit is 422."""
+    unknown = await anna.call("POST", "/v1/documents?titel=x", data=b"", headers=PLAIN)
+    assert unknown.problem == "malformed"
+    long = await anna.call("POST", f"/v1/documents?title={'x' * 1001}", data=b"", headers=PLAIN)
+    assert (long.problem, long.json["errors"][0]["pointer"]) == ("invalid", "/title")
+    json = await anna.call("POST", "/v1/documents?title=x", {})
+    assert json.problem == "malformed"
+
+
+async def test_a_text_beyond_4_mib_is_413(anna: Member) -> None:
+    """4 MiB itself is taken."""
+    largest = b"x" * (4 << 20)
+    assert (await anna.call("POST", "/v1/documents", data=largest, headers=PLAIN)).status == 201
+    answer = await anna.call("POST", "/v1/documents", data=largest + b"x", headers=PLAIN)
+    assert (answer.status, answer.problem) == (413, "too-large")
+
+
+async def test_marks_are_created_and_listed_below_their_document(anna: Member) -> None:
+    """`document_id` may be left out, null, or right."""
+    first = await anna.create("/v1/documents", title="T", text="abc")
+    other = await anna.create("/v1/documents", title="U", text="abc")
+    path = f"/v1/documents/{first['id']}/annotations"
+    given = [{}, {"document_id": None}, {"document_id": first["id"]}]
+    created = [(await anna.call("POST", path, {"start": 0, "end": 1, **members})).json for members in given]
+    assert {mark["document_id"] for mark in created} == {first["id"]}
+    await anna.create(f"/v1/documents/{other['id']}/annotations", start=0, end=1)
+    listed = (await anna.call("GET", path)).json["items"]
+    assert listed == created
+
+
+@pytest.mark.parametrize("wrong", ["doc_other", 5, [], {}])
+async def test_a_mark_for_another_document_than_the_path_s_is_422(anna: Member, wrong: object) -> None:
+    """It would be unclear which one is meant."""
+    document = await anna.create("/v1/documents", title="T", text="abc")
+    body = {"document_id": wrong, "start": 0, "end": 1}
+    answer = await anna.call("POST", f"/v1/documents/{document['id']}/annotations", body)
+    assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "/document_id")

@@ -1,0 +1,85 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.clock import now, parse_time
+from tests.harness import PASSWORD, Member, open_app
+
+LOGIN = {"email": "anna@example.org", "password": PASSWORD}
+
+
+async def test_a_login_answers_token_expiry_and_user(anna: Member, anybody: Member) -> None:
+    """Nobody may keep the answer, and each login has a token of its own."""
+    answer = await anybody.call("POST", "/v1/sessions", {**LOGIN, "email": "ANNA@example.org"})
+    session = answer.json
+    assert answer.status == 201
+    assert set(session) == {"token", "expires_at", "user"}
+    assert session["user"]["id"] == anna.id
+    assert session["token"] != anna.token
+    assert parse_time(session["expires_at"]) > now()
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await Member(anybody.client, session["token"]).call("GET", "/v1/me")).json["id"] == anna.id
+
+
+async def test_a_wrong_password_and_an_unknown_user_are_told_alike(anna: Member, anybody: Member) -> None:
+    """Nothing but the request's id differs."""
+    wrong = await anybody.call("POST", "/v1/sessions", {**LOGIN, "password": "wrong password"})
+    unknown = await anybody.call("POST", "/v1/sessions", {**LOGIN, "email": "nobody@example.org"})
+    assert wrong.data == unknown.data
+    assert (wrong.status, wrong.problem) == (401, "wrong-credentials")
+    assert wrong.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_a_login_needs_no_valid_token(anna: Member, anybody: Member) -> None:
+    """A client may send the one that has expired along."""
+    answer = await Member(anybody.client, "expired").call("POST", "/v1/sessions", LOGIN)
+    assert answer.status == 201
+
+
+async def test_the_current_session_tells_whose_it_is(anna: Member) -> None:
+    """Without the token, which is told once."""
+    session = (await anna.call("GET", "/v1/sessions/current")).json
+    assert session["id"].startswith("sess_")
+    assert session["user"] == (await anna.call("GET", "/v1/me")).json
+    assert set(session) == {"id", "user"}
+
+
+async def test_a_session_ends_after_its_lifetime(tmp_path: Path) -> None:
+    """3.6 milliseconds here."""
+    async with open_app(tmp_path / "data", {"sessions": {"lifetime_hours": 1e-6}}) as client:
+        anybody = Member(client)
+        await anybody.create("/v1/users", name="Anna", **LOGIN)
+        session = await anybody.create("/v1/sessions", LOGIN)
+        while now() < parse_time(session["expires_at"]) + 1000:
+            await anybody.call("GET", "/livez")
+        assert (await Member(client, session["token"]).call("GET", "/v1/me")).problem == "unauthenticated"
+
+
+async def test_a_session_is_alive_after_a_restart(tmp_path: Path) -> None:
+    """It is in the log like everything else."""
+    async with open_app(tmp_path / "data") as client:
+        anna = await Member(client).join("anna@example.org")
+    async with open_app(tmp_path / "data") as client:
+        assert (await Member(client, anna.token).call("GET", "/v1/me")).json["id"] == anna.id
+
+
+@pytest.mark.parametrize("body", [{}, {"email": "a@b.c"}, {**LOGIN, "x": 1}, {**LOGIN, "password": "x" * 1001}, []])
+async def test_a_login_that_does_not_fit_is_422(anybody: Member, body: object) -> None:
+    """The place is named."""
+    answer = await anybody.call("POST", "/v1/sessions", body)
+    assert (answer.status, answer.problem) == (422, "invalid")
+    assert answer.json["errors"]
+
+
+async def test_guessing_passwords_is_429_after_a_while(anna: Member, anybody: Member) -> None:
+    """With the time to wait, for the right one too."""
+    for _ in range(20):
+        answer = await anybody.call("POST", "/v1/sessions", {**LOGIN, "password": "guess"})
+        assert answer.problem == "wrong-credentials"
+    answer = await anybody.call("POST", "/v1/sessions", LOGIN)
+    assert (answer.status, answer.problem) == (429, "too-many-requests")
+    assert 0 < int(answer.headers["Retry-After"]) <= 7

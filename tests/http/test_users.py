@@ -1,0 +1,88 @@
+"""Registration, users, and passwords."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness import PASSWORD, Member, open_app
+
+NEW_PASSWORD = "staple battery horse correct"
+
+
+async def test_the_first_user_from_this_machine_is_admin_and_the_next_is_not(admin: Member, anna: Member) -> None:
+    """On a loopback address."""
+    assert (await admin.call("GET", "/v1/me")).json["role"] == "admin"
+    assert (await anna.call("GET", "/v1/me")).json["role"] == "member"
+
+
+async def test_registration_answers_the_user_without_a_secret(anybody: Member) -> None:
+    """201 with `Location`, `ETag` and the entity; the address is case-folded."""
+    body = {"email": "Anna@Example.ORG", "name": "Anna", "password": PASSWORD}
+    answer = await anybody.call("POST", "/v1/users", body)
+    user = answer.json
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/v1/users/{user['id']}"
+    assert answer.headers["ETag"] == '"1"'
+    assert user["email"] == "anna@example.org"
+    assert user["version"] == 1
+    assert user["created_at"] == user["updated_at"]
+    assert b"password" not in answer.data
+    assert b"argon2" not in answer.data
+
+
+@pytest.mark.parametrize("email", ["anna@example.org", "ANNA@EXAMPLE.ORG"])
+async def test_a_taken_address_is_409(anna: Member, anybody: Member, email: str) -> None:
+    """Whatever its case; the place is named."""
+    answer = await anybody.call("POST", "/v1/users", {"email": email, "name": "x", "password": PASSWORD})
+    assert (answer.status, answer.problem) == (409, "taken")
+    assert answer.json["errors"][0]["pointer"] == "/email"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"email": "nobody"}, "/email"),
+        ({"email": "a@" + "b" * 260}, "/email"),
+        ({"email": 5}, "/email"),
+        ({"email": None}, "/email"),
+        ({"password": "short"}, "/password"),
+        ({"password": "x" * 1001}, "/password"),
+        ({"name": "x" * 201}, "/name"),
+        ({"rôle": "admin"}, "/rôle"),
+        ({"id": "user_1"}, "/id"),
+    ],
+)
+async def test_a_registration_that_does_not_fit_is_422(
+    admin: Member, anybody: Member, change: dict[str, object], pointer: str
+) -> None:
+    """The place is named."""
+    body = {"email": "new@example.org", "name": "New", "password": PASSWORD, **change}
+    answer = await anybody.call("POST", "/v1/users", body)
+    assert (answer.status, answer.problem) == (422, "invalid")
+    assert answer.json["errors"][0]["pointer"] == pointer
+
+
+async def test_nobody_registers_where_registration_is_closed(tmp_path: Path) -> None:
+    """It is 403, and says whom to ask."""
+    async with open_app(tmp_path / "data", {"server": {"registration": "closed"}}) as client:
+        answer = await Member(client).call("POST", "/v1/users", {"email": "a@b.c", "password": PASSWORD})
+    assert (answer.status, answer.problem) == (403, "forbidden")
+
+
+async def test_registration_is_closed_by_default_where_others_can_reach_the_server(tmp_path: Path) -> None:
+    """`auto` opens it on a loopback address only."""
+    async with open_app(tmp_path / "data", {"server": {"host": "0.0.0.0"}}) as client:  # noqa: S104 - of the setting
+        answer = await Member(client).call("POST", "/v1/users", {"email": "a@b.c", "password": PASSWORD})
+    assert answer.problem == "forbidden"
+
+
+async def test_one_s_own_password_is_not_changed_without_the_current_one(anna: Member) -> None:
+    """A stolen token is not enough."""
+    path = f"/v1/users/{anna.id}/password"
+    missing = await anna.call("PUT", path, {"password": NEW_PASSWORD})
+    assert (missing.problem, missing.json["errors"][0]["pointer"]) == ("invalid", "/current_password")
+    wrong = await anna.call("PUT", path, {"password": NEW_PASSWORD, "current_password": "wrong password"})
+    assert (wrong.status, wrong.problem) == (403, "forbidden")
+    assert (await anna.call("PUT", path, {"password": "short"})).problem == "invalid"
