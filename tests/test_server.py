@@ -91,7 +91,7 @@ def test_what_was_answered_is_there_after_kill_9(server: Server) -> None:
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(20) == 0
     server.start()
-    assert server.call("GET", path, token=token)[0] == 404
+    assert server.call("GET", path, token=token)[0] == 410
 
 
 def test_a_second_server_on_the_directory_ends_with_exit_code_3(server: Server) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from service.commands import UNCONDITIONAL, Command, Create, Delete, LogIn, Register
-from service.decide.accounts import log_in, register
+from service.commands import Command, Create, Delete, Expire, LogIn, LogOut, Register, Replace, SetPassword, Update
+from service.decide.access import require_caller
+from service.decide.accounts import delete_user, register, update_user
 from service.decide.decision import Context, Decision
-from service.decide.documents import create_document, delete_document
-from service.decide.marks import create_annotation, create_extraction, delete_mark
+from service.decide.documents import create_document, delete_document, replace_document, update_document
+from service.decide.idempotency import kept, replayed
+from service.decide.marks import create_mark, delete_mark, replace_mark, update_mark
+from service.decide.sessions import expire, log_in, log_out, set_password
 from service.errors import ImmutableError, MalformedError
 
 Rule = Callable[[Context, Any], Decision]
@@ -17,34 +20,43 @@ Rule = Callable[[Context, Any], Decision]
 _RULES: dict[tuple[type[Command], str], Rule] = {
     (Register, ""): register,
     (LogIn, ""): log_in,
+    (LogOut, ""): log_out,
+    (SetPassword, ""): set_password,
+    (Expire, ""): expire,
+    (Update, "user"): update_user,
+    (Delete, "user"): delete_user,
     (Create, "document"): create_document,
-    (Create, "extraction"): create_extraction,
-    (Create, "annotation"): create_annotation,
+    (Replace, "document"): replace_document,
+    (Update, "document"): update_document,
     (Delete, "document"): delete_document,
-    (Delete, "extraction"): delete_mark,
-    (Delete, "annotation"): delete_mark,
+    **{
+        (command, kind): rule
+        for kind in ("extraction", "annotation")
+        for command, rule in (
+            (Create, create_mark),
+            (Replace, replace_mark),
+            (Update, update_mark),
+            (Delete, delete_mark),
+        )
+    },
 }
 
 
 def decide(context: Context, command: Command) -> Decision:
-    """Return what a command does.
+    """Return what a command does. A retry under an idempotency key changes nothing and is answered as before.
 
     Raises:
         DomainError: It is refused; the class tells why.
     """
-    _require_supported(command)
     kind = getattr(command, "kind", "")
     rule = _RULES.get((type(command), kind))
     if rule is None:
         raise ImmutableError(f"This release does not know how to {type(command).__name__} {kind or 'that'}.")
-    return rule(context, command)
-
-
-def _require_supported(command: Command) -> None:
-    """Refuse what this release would otherwise leave out silently."""
-    if command.idempotency is not None:
-        raise MalformedError("This release keeps no idempotency keys. Send the request without one.")
-    if getattr(command, "conditions", UNCONDITIONAL) != UNCONDITIONAL:
-        raise MalformedError("This release checks no preconditions. Send the request without If-Match.")
     if getattr(command, "utf16", False):
         raise MalformedError("This release counts offsets in code points only.")
+    if command.idempotency is None:
+        return rule(context, command)
+    if command.actor is not None:
+        require_caller(context, command.actor)
+    answer = replayed(context, command)
+    return kept(context, command, rule(context, command)) if answer is None else Decision([], answer)

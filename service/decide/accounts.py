@@ -1,55 +1,149 @@
-"""Registration and login."""
+"""Users: registration, changes, deletion with what is theirs."""
 
 from __future__ import annotations
 
-from service.clock import format_time
-from service.commands import LogIn, Outcome, Register
-from service.decide.decision import Context, Decision, created, outcome_of, require_valid, updated
-from service.errors import FieldError, ForbiddenError, TakenError, UnauthenticatedError
-from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Role, Session, User, UserDraft
+import msgspec
+
+from service.commands import Delete, Register, Update
+from service.decide.access import Caller, require_account, require_caller
+from service.decide.conditions import require_conditions
+from service.decide.decision import (
+    CASCADE_MAX,
+    CREATED,
+    OK,
+    Context,
+    Decision,
+    check_read_only,
+    created,
+    deleted,
+    first_head,
+    next_head,
+    nothing_left,
+    outcome_of,
+    require_valid,
+    stored,
+    updated,
+)
+from service.decide.documents import document_deletion
+from service.decide.idempotency import refuse_reused_key
+from service.decide.patch import patched
+from service.errors import ConflictError, FieldError, ForbiddenError, TakenError
+from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Role, User, UserDraft
+from wal.change import Change
 
 
 def register(context: Context, command: Register) -> Decision:
-    """Create a user; the first one, from this machine, is an administrator.
+    """Create a user; the first one, from this machine, is an admin. Admins choose the role, also where it is closed.
 
     Raises:
-        ForbiddenError: Registration is closed.
+        UnauthenticatedError: The session that was sent has ended.
+        ForbiddenError: Registration is closed, or somebody who is no admin chose a role.
         InvalidError: The body does not fit the schema.
         TakenError: The e-mail address belongs to a user.
     """
-    users = context.state.tables["user"]
-    if not command.open:
+    is_admin = command.actor is not None and require_caller(context, command.actor).is_admin
+    if not command.open and not is_admin:
         raise ForbiddenError("Registration is closed here. Ask an administrator for an account.")
+    refuse_reused_key(context, command)
     draft: UserDraft = require_valid(command.draft)
-    email = draft.email.casefold()
-    if users.holder("email", email) is not None:
-        raise TakenError(f"{email} is registered already.", [FieldError("/email", "belongs to a user")])
-    role: Role = "admin" if command.loopback and not len(users) else "member"
-    time = format_time(context.now)
-    user = User(id=command.new_id, version=1, created_at=time, updated_at=time, email=email, name=draft.name, role=role)
+    first = command.loopback and not len(context.state.tables[USER.name])
+    role: Role = "admin" if first and not is_admin else "member"
+    if is_admin:
+        role = draft.role or role
+    elif draft.role not in {None, role} or draft.disabled:
+        raise ForbiddenError(f"You become a {role}: only administrators choose role and disabled.")
+    email = _free_email(context, draft.email, "")
+    user = User(
+        **first_head(context, command.new_id).members(),
+        email=email,
+        name=draft.name,
+        role=role,
+        disabled=bool(draft.disabled),
+    )
+    check_read_only(draft, (), user)
     credential = Credential(id=user.id, password_hash=command.password_hash)
     change = created(context, USER, user.id, user)
-    return Decision([change, created(context, CREDENTIAL, user.id, credential)], outcome_of(USER, change, 201))
+    return Decision([change, created(context, CREDENTIAL, user.id, credential)], outcome_of(USER, change, CREATED))
 
 
-def log_in(context: Context, command: LogIn) -> Decision:
-    """Open a session for a user whose password was verified.
+def update_user(context: Context, command: Update) -> Decision:
+    """Apply a merge patch to a user: name and e-mail by themselves or an admin, role and `disabled` by an admin.
 
     Raises:
-        UnauthenticatedError: The credential has changed since, or the account is gone or disabled.
+        NotFoundError: There is no such user whom the caller may see.
+        ForbiddenError: Somebody who is no admin would change role or `disabled`.
+        PreconditionFailedError: A condition does not hold.
+        InvalidError: The result does not fit the schema.
+        TakenError: The e-mail address belongs to another user.
+        ConflictError: No admin would be left.
     """
-    user = context.state.tables["user"].row(command.user_id)
-    sequence = context.state.tables["credential"].sequence(command.user_id)
-    if user is None or user.disabled or sequence != command.credential_sequence:
-        raise UnauthenticatedError("The e-mail address or the password is wrong.")
-    session = Session(
-        id=command.session_id,
-        user_id=command.user_id,
-        token_hash=command.token_hash,
-        expires_at=context.now + command.lifetime_us,
+    caller = require_caller(context, command.actor)
+    row = require_account(context, caller, command.id)
+    current = stored(context, USER, command.id, User)
+    if isinstance(command.patch, dict):
+        _require_admin_for(caller, current, command.patch)
+    require_conditions(context, command, row.version)
+    patch = require_valid(command.patch)
+    draft = patched(msgspec.to_builtins(current), patch, UserDraft)
+    user = User(
+        **next_head(context, current).members(),
+        email=_free_email(context, draft.email, command.id),
+        name=draft.name,
+        role=draft.role or "member",
+        disabled=bool(draft.disabled),
     )
-    changes = [created(context, SESSION, session.id, session)]
-    if command.rehashed is not None:
-        credential = Credential(id=command.user_id, password_hash=command.rehashed)
-        changes.append(updated(context, CREDENTIAL, command.user_id, credential))
-    return Decision(changes, Outcome(status=201, kind=SESSION.name, id=session.id))
+    check_read_only(draft, (), current, user)
+    if user.disabled or user.role != "admin":
+        _require_other_admin(context, command.id)
+    change = updated(context, USER, user.id, user)
+    return Decision([change], outcome_of(USER, change, OK, user.version))
+
+
+def delete_user(context: Context, command: Delete) -> Decision:
+    """Delete a user with their credential, sessions and documents; what they put on others' documents stays.
+
+    Raises:
+        NotFoundError: There is no such user whom the caller may see.
+        PreconditionFailedError: A condition does not hold.
+        ConflictError: No admin would be left.
+        CascadeTooLargeError: They have too much.
+    """
+    row = require_account(context, require_caller(context, command.actor), command.id)
+    require_conditions(context, command, row.version)
+    _require_other_admin(context, command.id)
+    changes: list[Change] = []
+    documents = context.state.tables["document"]
+    room = CASCADE_MAX
+    for document_id in documents.ids(documents.select({"owner_id": (command.id,)})):
+        of_document = document_deletion(context, document_id, room)
+        room -= sum(1 for change in of_document if change.kind == "tombstone")
+        changes += of_document
+    sessions = context.state.tables[SESSION.name]
+    changes += [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (command.id,)}))]
+    changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]
+    return Decision(changes, nothing_left(USER, command.id))
+
+
+def _require_admin_for(caller: Caller, current: User, patch: dict[str, object]) -> None:
+    for name in ("role", "disabled"):
+        if name in patch and patch[name] != getattr(current, name) and not caller.is_admin:
+            raise ForbiddenError(f"Only administrators change {name}.")
+
+
+def _free_email(context: Context, email: str, user_id: str) -> str:
+    folded = email.casefold()
+    holder = context.state.tables[USER.name].holder("email", folded)
+    if holder is not None and holder != user_id:
+        raise TakenError(f"{folded} is registered already.", [FieldError("/email", "belongs to a user")])
+    return folded
+
+
+def _require_other_admin(context: Context, user_id: str) -> None:
+    """Make sure that the user is not the last admin who can act."""
+    users = context.state.tables[USER.name]
+    row = users.row(user_id)
+    if row.role != "admin" or row.disabled:
+        return
+    admins = users.ids(users.select({"role": ("admin",)}))
+    if not any(other != user_id and not users.row(other).disabled for other in admins):
+        raise ConflictError("This is the last administrator. Make another one first.")

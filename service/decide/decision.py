@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
+from service.clock import format_time
 from service.commands import Actor, Invalid, Outcome
-from service.errors import ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
-from service.kinds.base import Kind
+from service.errors import FieldError, InvalidError
+from service.kinds.base import Draft, Kind
+from service.kinds.private import TOMBSTONE, Tombstone
 from service.state.state import State
 from wal.change import Change
 
+CASCADE_MAX = 20_000
+"""Entities that one transaction deletes at most."""
+OK = 200
+CREATED = 201
+NO_CONTENT = 204
 _encode = msgspec.json.Encoder().encode
+_Entity = TypeVar("_Entity")
 
 
 class Decision(msgspec.Struct, frozen=True):
     """What a command does: the changes of one record, and the answer.
 
     Attributes:
-        changes: In the order in which they are applied.
+        changes: In the order in which they are applied; none, when the answer was given before.
         outcome: For the client, once the changes are durable.
     """
 
@@ -39,6 +48,36 @@ class Context(msgspec.Struct, frozen=True):
     now: int
 
 
+class Head(msgspec.Struct, frozen=True):
+    """The members that every entity begins with."""
+
+    id: str
+    version: int
+    created_at: str
+    updated_at: str
+
+    def members(self) -> dict[str, Any]:
+        """Return them by name."""
+        return msgspec.structs.asdict(self)
+
+
+def first_head(context: Context, key: str) -> Head:
+    """Return the head of a new entity; an id that is created again goes on with its version."""
+    time = format_time(context.now)
+    tombstone = context.state.tables[TOMBSTONE.name].row(key)
+    return Head(key, 1 if tombstone is None else tombstone.version + 1, time, time)
+
+
+def next_head(context: Context, current: Any) -> Head:
+    """Return the head of an entity's next version. What changes nothing is a version too: it was asked for."""
+    return Head(current.id, current.version + 1, current.created_at, format_time(context.now))
+
+
+def stored(context: Context, kind: Kind, key: str, entity: type[_Entity]) -> _Entity:
+    """Return an entity that is known to exist, decoded whole."""
+    return msgspec.json.decode(context.state.tables[kind.name].value(key) or b"", type=entity)
+
+
 def created(context: Context, kind: Kind, key: str, entity: msgspec.Struct) -> Change:
     """Return the change that creates an entity."""
     return _change(context, kind, key, f"{kind.name}.created", _encode(entity))
@@ -56,38 +95,32 @@ def deleted(context: Context, kind: Kind, key: str) -> Change:
     return Change(b"", f"{kind.name}.deleted", kind.name, key, kind.schema, table.sequence(key), None, before)
 
 
-def outcome_of(kind: Kind, change: Change, status: int) -> Outcome:
-    """Return the answer that shows an entity after its first version was written."""
-    return Outcome(status=status, kind=kind.name, id=change.id, version=1, body=change.value or b"")
+def buried(context: Context, kind: Kind, key: str, owner_id: str) -> list[Change]:
+    """Return the changes that delete a served entity and remember its version, and who could read it."""
+    version = context.state.tables[kind.name].row(key).version
+    tombstone = Tombstone(id=key, kind=kind.name, version=version, owner_id=owner_id)
+    return [deleted(context, kind, key), created(context, TOMBSTONE, key, tombstone)]
 
 
-def require_user(context: Context, actor: Actor | None) -> str:
-    """Return who asks, looked up again, because the body arrived after authorisation.
-
-    Raises:
-        UnauthenticatedError: Nobody is logged in, the session ended, or the account is disabled.
-    """
-    if actor is None or actor.user_id is None or actor.session_id is None:
-        raise UnauthenticatedError("Log in with POST /v1/sessions.")
-    session = context.state.tables["session"].row(actor.session_id)
-    user = context.state.tables["user"].row(actor.user_id)
-    if session is None or user is None or session.user_id != actor.user_id or session.expires_at <= context.now:
-        raise UnauthenticatedError("The session has ended. Log in again.")
-    if user.disabled:
-        raise UnauthenticatedError("The account is disabled. Ask an administrator.")
-    return actor.user_id
+def unburied(context: Context, key: str) -> list[Change]:
+    """Return the change that forgets the deletion of an id that is created again."""
+    buried_before = context.state.tables[TOMBSTONE.name].value(key) is not None
+    return [deleted(context, TOMBSTONE, key)] if buried_before else []
 
 
-def require_document(context: Context, user_id: str, document_id: str) -> Any:
-    """Return the row of a document that the user may see.
+def outcome_of(kind: Kind, change: Change, status: int, version: int = 1) -> Outcome:
+    """Return the answer that shows an entity after a change."""
+    return Outcome(status=status, kind=kind.name, id=change.id, version=version, body=change.value or b"")
 
-    Raises:
-        NotFoundError: There is none, or it is somebody else's.
-    """
-    row = context.state.tables["document"].row(document_id)
-    if row is None or row.owner_id != user_id:
-        raise NotFoundError(f"There is no document {document_id} that you can see.")
-    return row
+
+def nothing_left(kind: Kind, key: str) -> Outcome:
+    """Return the answer to a deletion."""
+    return Outcome(status=NO_CONTENT, kind=kind.name, id=key)
+
+
+def actor_id(actor: Actor | None) -> str | None:
+    """Return the user who asks, None for nobody and for the local administrator."""
+    return None if actor is None else actor.user_id
 
 
 def require_valid(draft: Any) -> Any:
@@ -101,14 +134,29 @@ def require_valid(draft: Any) -> Any:
     return draft
 
 
-def require_owner(user_id: str, owner_id: str) -> None:
-    """Make sure that the user owns something that they may see.
+def check_read_only(draft: Draft, names: Iterable[str], *entities: Any) -> None:
+    """Make sure that a draft leaves the server's own members out, or says what is so already, or results.
+
+    Args:
+        draft: What the client sent.
+        names: Of the members, besides those of `Draft`.
+        entities: Before and after the change.
 
     Raises:
-        ForbiddenError: They do not.
+        InvalidError: It does not; every member is named.
     """
-    if user_id != owner_id:
-        raise ForbiddenError("Only the owner may do this.")
+    errors = []
+    for name in (*Draft.__struct_fields__, *names):
+        said = getattr(draft, name)
+        if said is not None and all(said != getattr(entity, name) for entity in entities):
+            detail = f"{said!r} found, but this member is the server's: it must be absent or {_values(name, entities)}"
+            errors.append(FieldError(f"/{name}", detail))
+    if errors:
+        raise InvalidError("The body changes what is read-only.", errors)
+
+
+def _values(name: str, entities: Iterable[Any]) -> str:
+    return " or ".join(sorted({repr(getattr(entity, name)) for entity in entities}))
 
 
 def _change(context: Context, kind: Kind, key: str, event: str, value: bytes) -> Change:

@@ -1,77 +1,243 @@
-"""Documents: private to their owner."""
+"""Documents: private to their owner. Their text is a value of its own."""
 
 from __future__ import annotations
 
-from service.clock import format_time
-from service.commands import Create, Delete, Outcome
+from typing import Any
+
+import msgspec
+
+from service.commands import Create, Delete, Replace, Update
+from service.decide.access import absent, require_document, require_user
+from service.decide.conditions import require_conditions
 from service.decide.decision import (
+    CASCADE_MAX,
+    CREATED,
+    OK,
     Context,
     Decision,
+    Head,
+    buried,
+    check_read_only,
     created,
     deleted,
+    first_head,
+    next_head,
+    nothing_left,
     outcome_of,
-    require_document,
-    require_user,
     require_valid,
+    stored,
+    unburied,
+    updated,
 )
-from service.errors import CascadeTooLargeError, TooLargeError
+from service.decide.idempotency import refuse_reused_key
+from service.decide.patch import patched
+from service.errors import CascadeTooLargeError, FieldError, InvalidError, TextInUseError, TooLargeError
+from service.ids import has_form
 from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from wal.change import Change
 
 TEXT_BYTES_MAX = 4 * 1024 * 1024
-CASCADE_MAX = 20_000
+_READ_ONLY = ("owner_id", "length")
 
 
 def create_document(context: Context, command: Create) -> Decision:
-    """Create a document that belongs to who asks; its text is a value of its own.
+    """Create a document that belongs to who asks.
 
     Raises:
         UnauthenticatedError: Nobody is logged in.
-        InvalidError: The body does not fit the schema.
+        InvalidError: The body does not fit the schema, or a rule is broken.
         TooLargeError: The text is larger than 4 MiB in UTF-8.
     """
     user_id = require_user(context, command.actor)
+    refuse_reused_key(context, command)
+    return _create(context, user_id, command.new_id, require_valid(command.draft))
+
+
+def replace_document(context: Context, command: Replace) -> Decision:
+    """Replace a document, text and all, or create it under this id.
+
+    Raises:
+        NotFoundError: It is, or was, somebody else's.
+        PreconditionFailedError: A condition does not hold.
+        InvalidError: As `create_document`; the id is not one of a document.
+        TextInUseError: Marks point into the text, and it would change.
+        TooLargeError: As `create_document`.
+    """
+    user_id = require_user(context, command.actor)
+    row = context.state.tables[DOCUMENT.name].row(command.id)
+    if row is not None:
+        require_document(context, user_id, command.id)
+    require_own_id(context, user_id, command.id)
+    require_conditions(context, command, None if row is None else row.version)
     draft: DocumentDraft = require_valid(command.draft)
-    size = len((draft.text or "").encode())
-    if size > TEXT_BYTES_MAX:
-        raise TooLargeError(f"The text has {size} bytes in UTF-8, the limit is {TEXT_BYTES_MAX}.")
-    time = format_time(context.now)
-    document = Document(
-        id=command.new_id,
-        version=1,
-        created_at=time,
-        updated_at=time,
-        owner_id=user_id,
-        title=draft.title,
-        metadata=draft.metadata,
-        length=None if draft.text is None else len(draft.text),
-        external_id=draft.external_id,
-        language=draft.language,
-    )
-    change = created(context, DOCUMENT, document.id, document)
-    texts = [] if draft.text is None else [created(context, TEXT, document.id, Text(draft.text))]
-    return Decision([change, *texts], outcome_of(DOCUMENT, change, 201))
+    if row is not None:
+        return _revise(context, command.id, draft, draft.text)
+    require_form(command.id, DOCUMENT.prefix)
+    return _create(context, user_id, command.id, draft)
+
+
+def update_document(context: Context, command: Update) -> Decision:
+    """Apply a merge patch to a document; the text stays unless the patch names it.
+
+    Raises:
+        NotFoundError: There is no such document that the user may see.
+        GoneError: It was deleted.
+        PreconditionFailedError: A condition does not hold.
+        InvalidError: The result does not fit the schema, or breaks a rule.
+        TextInUseError: Marks point into the text, and it would change.
+        TooLargeError: As `create_document`.
+    """
+    row = require_document(context, require_user(context, command.actor), command.id)
+    require_conditions(context, command, row.version)
+    patch: dict[str, Any] = require_valid(command.patch)
+    members = msgspec.json.decode(context.state.tables[DOCUMENT.name].value(command.id) or b"")
+    draft = patched(members, patch, DocumentDraft)
+    text = draft.text if "text" in patch else context.state.text(command.id)
+    return _revise(context, command.id, draft, text)
 
 
 def delete_document(context: Context, command: Delete) -> Decision:
     """Delete a document with its text and its marks, in one transaction.
 
     Raises:
-        UnauthenticatedError: Nobody is logged in.
         NotFoundError: There is no such document that the user may see.
+        GoneError: It was deleted before.
+        PreconditionFailedError: A condition does not hold.
         CascadeTooLargeError: It has too many marks.
     """
-    user_id = require_user(context, command.actor)
-    require_document(context, user_id, command.id)
-    changes: list[Change] = []
+    row = require_document(context, require_user(context, command.actor), command.id)
+    require_conditions(context, command, row.version)
+    return Decision(document_deletion(context, command.id, CASCADE_MAX), nothing_left(DOCUMENT, command.id))
+
+
+def document_deletion(context: Context, document_id: str, room: int) -> list[Change]:
+    """Return the changes that delete a document with its text and its marks.
+
+    Args:
+        context: Of the decision.
+        document_id: Of the document.
+        room: Entities that may be deleted.
+
+    Raises:
+        CascadeTooLargeError: They are more.
+    """
+    tables = context.state.tables
+    rows = {kind: tables[kind.name].select({"document_id": (document_id,)}) for kind in (ANNOTATION, EXTRACTION)}
+    if 1 + sum(map(len, rows.values())) > room:
+        raise CascadeTooLargeError(
+            f"More than {CASCADE_MAX} entities would be deleted at once. Delete marks of {document_id} first."
+        )
+    owner_id = tables[DOCUMENT.name].row(document_id).owner_id
+    changes = []
+    for kind, found in rows.items():
+        for key in tables[kind.name].ids(found):
+            changes += buried(context, kind, key, owner_id)
+    changes += buried(context, DOCUMENT, document_id, owner_id)
+    return changes + _text_changes(context, document_id, None)
+
+
+def require_own_id(context: Context, user_id: str, key: str) -> None:
+    """Make sure that an id was not deleted by somebody else: what they had is nobody's business.
+
+    Raises:
+        NotFoundError: It was.
+    """
+    tombstone = context.state.tables["tombstone"].row(key)
+    if tombstone is not None and tombstone.owner_id != user_id:
+        raise absent(context, user_id, tombstone.kind, key)
+
+
+def require_form(key: str, prefix: str) -> None:
+    """Make sure that a client's own id is one.
+
+    Raises:
+        InvalidError: It is not.
+    """
+    if not has_form(key, prefix):
+        detail = f"{key!r} found, expected {prefix}_ and a UUIDv7 in 26 characters of base 32, as a TypeID"
+        raise InvalidError("The id in the path cannot be used for a new entity.", [FieldError("/id", detail)])
+
+
+def _create(context: Context, user_id: str, key: str, draft: DocumentDraft) -> Decision:
+    _check_rules(context, user_id, draft, draft.text, None)
+    document = _document(first_head(context, key), user_id, draft, draft.text)
+    check_read_only(draft, _READ_ONLY, document)
+    change = created(context, DOCUMENT, key, document)
+    changes = [*unburied(context, key), change, *_text_changes(context, key, draft.text)]
+    return Decision(changes, outcome_of(DOCUMENT, change, CREATED, document.version))
+
+
+def _revise(context: Context, key: str, draft: DocumentDraft, text: str | None) -> Decision:
+    current = stored(context, DOCUMENT, key, Document)
+    if text != context.state.text(key) and _is_pointed_into(context, key):
+        raise TextInUseError(f"Marks point into the text of {key}. Make a new document with derived_from.")
+    _check_rules(context, current.owner_id, draft, text, current.derived_from)
+    document = _document(next_head(context, current), current.owner_id, draft, text)
+    check_read_only(draft, _READ_ONLY, current, document)
+    change = updated(context, DOCUMENT, key, document)
+    return Decision([change, *_text_changes(context, key, text)], outcome_of(DOCUMENT, change, OK, document.version))
+
+
+def _document(head: Head, owner_id: str, draft: DocumentDraft, text: str | None) -> Document:
+    return Document(
+        **head.members(),
+        owner_id=owner_id,
+        title=draft.title,
+        metadata=draft.metadata or {},
+        length=None if text is None else len(text),
+        external_id=draft.external_id,
+        language=draft.language,
+        pages=draft.pages,
+        derived_from=draft.derived_from,
+    )
+
+
+def _is_pointed_into(context: Context, key: str) -> bool:
     for kind in (ANNOTATION, EXTRACTION):
         table = context.state.tables[kind.name]
-        rows = table.select({"document_id": (command.id,)})
-        if len(changes) + len(rows) > CASCADE_MAX:
-            raise CascadeTooLargeError(f"The document has more than {CASCADE_MAX} marks. Delete them first.")
-        changes += [deleted(context, kind, key) for key in table.ids(rows)]
-    changes.append(deleted(context, DOCUMENT, command.id))
-    if context.state.tables["text"].value(command.id) is not None:
-        changes.append(deleted(context, TEXT, command.id))
-    return Decision(changes, Outcome(status=204, kind=DOCUMENT.name, id=command.id))
+        if any(table.row(mark).start is not None for mark in table.ids(table.select({"document_id": (key,)}))):
+            return True
+    return False
+
+
+def _text_changes(context: Context, key: str, text: str | None) -> list[Change]:
+    before = context.state.text(key)
+    if text == before:
+        return []
+    if text is None:
+        return [deleted(context, TEXT, key)]
+    return [(created if before is None else updated)(context, TEXT, key, Text(text))]
+
+
+def _check_rules(
+    context: Context, user_id: str, draft: DocumentDraft, text: str | None, derived_before: str | None
+) -> None:
+    size = 0 if text is None else len(text.encode())
+    if size > TEXT_BYTES_MAX:
+        raise TooLargeError(f"The text has {size} bytes in UTF-8, the limit is {TEXT_BYTES_MAX}.")
+    errors = _page_errors(draft, text)
+    if draft.derived_from is not None and draft.derived_from != derived_before:
+        source = context.state.tables[DOCUMENT.name].row(draft.derived_from)
+        if source is None or source.owner_id != user_id:
+            errors.append(FieldError("/derived_from", f"there is no document {draft.derived_from} that you can see"))
+    if errors:
+        raise InvalidError("The document breaks a rule.", errors)
+
+
+def _page_errors(draft: DocumentDraft, text: str | None) -> list[FieldError]:
+    errors = []
+    length, last = len(text or ""), 0
+    for place, page in enumerate(draft.pages or ()):
+        if page.number <= last:
+            errors.append(FieldError(f"/pages/{place}/number", f"{page.number} found, expected more than {last}"))
+        last = page.number
+        if (page.start is None) != (page.end is None):
+            errors.append(FieldError(f"/pages/{place}", "start and end: a page has both or neither"))
+        elif page.start is not None and page.end is not None and not page.start <= page.end <= length:
+            errors.append(
+                FieldError(
+                    f"/pages/{place}/end", f"{page.start} to {page.end} found, the text has {length} code points"
+                )
+            )
+    return errors

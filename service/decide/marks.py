@@ -3,69 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from typing import Any
 
 import msgspec
 
-from service.clock import format_time
-from service.commands import Create, Delete, Outcome
+from service.commands import Create, Delete, Replace, Update
+from service.decide.access import require_document, require_mark, require_user
+from service.decide.conditions import require_conditions
 from service.decide.decision import (
+    CASCADE_MAX,
+    CREATED,
+    OK,
     Context,
     Decision,
+    Head,
+    buried,
+    check_read_only,
     created,
-    deleted,
+    first_head,
+    next_head,
+    nothing_left,
     outcome_of,
-    require_document,
-    require_user,
     require_valid,
+    stored,
+    unburied,
+    updated,
 )
-from service.errors import FieldError, InUseError, InvalidError, NotFoundError
+from service.decide.documents import require_form, require_own_id
+from service.decide.idempotency import refuse_reused_key
+from service.decide.patch import patched
+from service.errors import CascadeTooLargeError, FieldError, ImmutableError, InUseError, InvalidError
 from service.kinds.base import Kind
-from service.kinds.document import Text
-from service.kinds.mark import MarkDraft, resolve
-from service.kinds.marks import (
-    ANNOTATION,
-    EXTRACTION,
-    Annotation,
-    AnnotationDraft,
-    Extraction,
-    ExtractionDraft,
-)
+from service.kinds.mark import MarkDraft, MarkFields, resolve
+from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
 
 _NAMED_MAX = 10
+_SPAN_MEMBERS = frozenset({"start", "end", "fragments"})
+_NEXT = ("version", "updated_at", "status")
+_KINDS = {kind.name: kind for kind in (EXTRACTION, ANNOTATION)}
 
 
-def create_annotation(context: Context, command: Create) -> Decision:
-    """Put an annotation on a document; its author is who asks.
-
-    Raises:
-        UnauthenticatedError: Nobody is logged in.
-        NotFoundError: There is no such document that the user may see.
-        InvalidError: The body does not fit the schema, or a rule is broken.
-    """
-    user_id = require_user(context, command.actor)
-    draft: AnnotationDraft = require_valid(command.draft)
-    text = _text(context, user_id, draft)
-    _check_targets(context, draft, draft.extraction_id)
-    time = format_time(context.now)
-    annotation = Annotation(
-        id=command.new_id,
-        version=1,
-        created_at=time,
-        updated_at=time,
-        document_id=draft.document_id,
-        status="proposed",
-        author_id=user_id,
-        extraction_id=draft.extraction_id,
-        verdict=draft.verdict,
-        **resolve(draft, text),
-    )
-    change = created(context, ANNOTATION, annotation.id, annotation)
-    return Decision([change], outcome_of(ANNOTATION, change, 201))
-
-
-def create_extraction(context: Context, command: Create) -> Decision:
-    """Put an extraction on a document.
+def create_mark(context: Context, command: Create) -> Decision:
+    """Put a mark on a document; the author of an annotation is who asks.
 
     Raises:
         UnauthenticatedError: Nobody is logged in.
@@ -73,41 +52,69 @@ def create_extraction(context: Context, command: Create) -> Decision:
         InvalidError: The body does not fit the schema, or a rule is broken.
     """
     user_id = require_user(context, command.actor)
-    draft: ExtractionDraft = require_valid(command.draft)
-    text = _text(context, user_id, draft)
-    _check_targets(context, draft, None)
-    time = format_time(context.now)
-    extraction = Extraction(
-        id=command.new_id,
-        version=1,
-        created_at=time,
-        updated_at=time,
-        document_id=draft.document_id,
-        status="proposed",
-        source=draft.source,
-        quote=draft.quote,
-        alignment=draft.alignment,
-        confidence=draft.confidence,
-        **resolve(draft, text),
-    )
-    change = created(context, EXTRACTION, extraction.id, extraction)
-    return Decision([change], outcome_of(EXTRACTION, change, 201))
+    draft: MarkDraft = require_valid(_after_key(context, command))
+    require_document(context, user_id, draft.document_id)
+    return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
+
+
+def replace_mark(context: Context, command: Replace) -> Decision:
+    """Replace a mark, or create it under this id.
+
+    Raises:
+        NotFoundError: It, or its document, is not there for the user.
+        PreconditionFailedError: A condition does not hold.
+        InvalidError: As `create_mark`; the id is not one of this kind.
+        ImmutableError: It would move to another document, or an extraction would change besides its status.
+    """
+    user_id = require_user(context, command.actor)
+    kind = _KINDS[command.kind]
+    row = context.state.tables[kind.name].row(command.id)
+    if row is not None:
+        require_mark(context, user_id, kind.name, command.id)
+    require_own_id(context, user_id, command.id)
+    require_conditions(context, command, None if row is None else row.version)
+    draft: MarkDraft = require_valid(command.draft)
+    if row is not None:
+        return _revise(context, kind, command.id, draft)
+    require_form(command.id, kind.prefix)
+    require_document(context, user_id, draft.document_id)
+    return _create(context, user_id, kind, command.id, draft)
+
+
+def update_mark(context: Context, command: Update) -> Decision:
+    """Apply a merge patch to a mark. A span that is changed without its `text` derives it anew.
+
+    Raises:
+        NotFoundError: There is no such mark that the user may see.
+        GoneError: It was deleted.
+        PreconditionFailedError: A condition does not hold.
+        InvalidError: The result does not fit the schema, or breaks a rule.
+        ImmutableError: As `replace_mark`.
+    """
+    user_id = require_user(context, command.actor)
+    kind = _KINDS[command.kind]
+    row = require_mark(context, user_id, kind.name, command.id)
+    require_conditions(context, command, row.version)
+    patch: dict[str, Any] = require_valid(command.patch)
+    members = msgspec.json.decode(context.state.tables[kind.name].value(command.id) or b"")
+    draft_type = ExtractionDraft if kind is EXTRACTION else AnnotationDraft
+    return _revise(context, kind, command.id, patched(_without_derived(members, patch), patch, draft_type))
 
 
 def delete_mark(context: Context, command: Delete) -> Decision:
     """Delete a mark; with `cascade` also the marks that point to it, and those that point to them.
 
     Raises:
-        UnauthenticatedError: Nobody is logged in.
         NotFoundError: There is no such mark that the user may see.
+        GoneError: It was deleted before.
+        PreconditionFailedError: A condition does not hold.
         InUseError: Others point to it, and `cascade` was not asked for.
+        CascadeTooLargeError: Too many would go with it.
     """
     user_id = require_user(context, command.actor)
-    row = context.state.tables[command.kind].row(command.id)
-    if row is None:
-        raise NotFoundError(f"There is no {command.kind} {command.id} that you can see.")
-    require_document(context, user_id, row.document_id)
-    doomed = {command.id: EXTRACTION if command.kind == EXTRACTION.name else ANNOTATION}
+    row = require_mark(context, user_id, command.kind, command.id)
+    require_conditions(context, command, row.version)
+    doomed = {command.id: _KINDS[command.kind]}
     waiting = [command.id]
     while waiting:
         pointing = [(key, kind) for key, kind in _pointing_to(context, waiting.pop()) if key not in doomed]
@@ -115,9 +122,73 @@ def delete_mark(context: Context, command: Delete) -> Decision:
             names = ", ".join(key for key, _ in pointing[:_NAMED_MAX])
             raise InUseError(f"{len(pointing)} marks point to {command.id}: {names}.")
         doomed.update(pointing)
+        if len(doomed) > CASCADE_MAX:
+            raise CascadeTooLargeError(f"More than {CASCADE_MAX} marks would be deleted. Delete some of them first.")
         waiting += [key for key, _ in pointing]
-    changes = [deleted(context, kind, key) for key, kind in reversed(doomed.items())]
-    return Decision(changes, Outcome(status=204, kind=command.kind, id=command.id))
+    changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, user_id)]
+    return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
+
+
+def _after_key(context: Context, command: Create) -> Any:
+    refuse_reused_key(context, command)
+    return command.draft
+
+
+def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:
+    mark = _resolved(context, first_head(context, key), draft, user_id)
+    check_read_only(draft, _read_only(kind), mark)
+    change = created(context, kind, key, mark)
+    return Decision([*unburied(context, key), change], outcome_of(kind, change, CREATED, mark.version))
+
+
+def _revise(context: Context, kind: Kind, key: str, draft: MarkDraft) -> Decision:
+    current = stored(context, kind, key, _entity(kind))
+    if draft.document_id != current.document_id:
+        raise ImmutableError(f"{key} is on {current.document_id}, and marks do not move. Create another one there.")
+    author_id = current.author_id if isinstance(current, Annotation) else ""
+    mark = _resolved(context, next_head(context, current), draft, author_id)
+    check_read_only(draft, _read_only(kind), current, mark)
+    if isinstance(current, Extraction) and _besides_status(mark) != _besides_status(current):
+        raise ImmutableError(f"{key} is what a model said: only its status changes. Correct it with an annotation.")
+    change = updated(context, kind, key, mark)
+    return Decision([change], outcome_of(kind, change, OK, mark.version))
+
+
+def _resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) -> Annotation | Extraction:
+    fields = resolve(draft, context.state.text(draft.document_id))
+    _check_targets(context, head.id, draft)
+    members = {**head.members(), "document_id": draft.document_id, "status": draft.status or "proposed", **fields}
+    if isinstance(draft, AnnotationDraft):
+        return Annotation(**members, author_id=author_id, extraction_id=draft.extraction_id, verdict=draft.verdict)
+    if not isinstance(draft, ExtractionDraft):
+        raise TypeError(f"{type(draft).__name__} is the draft of no mark")
+    return Extraction(
+        **members,
+        source=draft.source,
+        quote=draft.quote,
+        alignment=draft.alignment,
+        confidence=draft.confidence,
+    )
+
+
+def _without_derived(members: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what follows from members that the patch changes, unless the patch says it itself."""
+    derived = {"text"} if _SPAN_MEMBERS & patch.keys() else set()
+    if patch.get("fragments") is not None:
+        derived |= {"start", "end"}
+    return {name: value for name, value in members.items() if name not in derived}
+
+
+def _entity(kind: Kind) -> type[Annotation | Extraction]:
+    return Extraction if kind is EXTRACTION else Annotation
+
+
+def _read_only(kind: Kind) -> tuple[str, ...]:
+    return () if kind is EXTRACTION else ("author_id",)
+
+
+def _besides_status(mark: MarkFields) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(mark).items() if name not in _NEXT}
 
 
 def _pointing_to(context: Context, key: str) -> Iterable[tuple[str, Kind]]:
@@ -130,28 +201,19 @@ def _pointing_to(context: Context, key: str) -> Iterable[tuple[str, Kind]]:
         yield pointing, ANNOTATION
 
 
-def _text(context: Context, user_id: str, draft: MarkDraft) -> str | None:
-    require_document(context, user_id, draft.document_id)
-    value = context.state.tables["text"].value(draft.document_id)
-    return None if value is None else _decode_text(value)
-
-
-def _check_targets(context: Context, draft: MarkDraft, extraction_id: str | None) -> None:
+def _check_targets(context: Context, key: str, draft: MarkDraft) -> None:
     targets: dict[str, tuple[str, tuple[Kind, ...]]] = {}
-    if extraction_id is not None:
-        targets["/extraction_id"] = (extraction_id, (EXTRACTION,))
+    errors = []
+    if isinstance(draft, AnnotationDraft):
+        if draft.extraction_id is not None:
+            targets["/extraction_id"] = (draft.extraction_id, (EXTRACTION,))
+        elif draft.verdict is not None:
+            errors.append(FieldError("/extraction_id", "missing: a verdict is about an extraction"))
     for place, argument in enumerate(draft.arguments or ()):
         targets[f"/arguments/{place}/target"] = (argument.target, (EXTRACTION, ANNOTATION))
-    errors = []
-    for pointer, (key, kinds) in targets.items():
-        rows = [context.state.tables[kind.name].row(key) for kind in kinds]
-        if not any(row is not None and row.document_id == draft.document_id for row in rows):
-            errors.append(FieldError(pointer, f"{key} is not on document {draft.document_id}"))
+    for pointer, (target, kinds) in targets.items():
+        rows = [context.state.tables[kind.name].row(target) for kind in kinds]
+        if target == key or not any(row is not None and row.document_id == draft.document_id for row in rows):
+            errors.append(FieldError(pointer, f"{target} is not another mark on document {draft.document_id}"))
     if errors:
         raise InvalidError("The mark points to something that is not there.", errors)
-
-
-@lru_cache(maxsize=64)
-def _decode_text(value: bytes) -> str:
-    # Texts are at most 4 MiB and immutable, and marks come many a document: a few decoded ones serve most.
-    return msgspec.json.decode(value, type=Text).text

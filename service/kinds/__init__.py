@@ -4,5 +4,16 @@ from service.kinds.account import CREDENTIAL, SESSION, USER
 from service.kinds.base import Kind
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
+from service.kinds.private import IDEMPOTENCY, TOMBSTONE
 
-KINDS: tuple[Kind, ...] = (USER, CREDENTIAL, SESSION, DOCUMENT, TEXT, EXTRACTION, ANNOTATION)
+KINDS: tuple[Kind, ...] = (
+    USER,
+    CREDENTIAL,
+    SESSION,
+    DOCUMENT,
+    TEXT,
+    EXTRACTION,
+    ANNOTATION,
+    IDEMPOTENCY,
+    TOMBSTONE,
+)

@@ -7,17 +7,19 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from service.kinds.base import Index, Kind
+from service.kinds.base import Draft, Index, Kind
 
 Role = Literal["admin", "member"]
 Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 
-class UserDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A user as it is registered, without the password, which goes into a credential."""
+class UserDraft(Draft, kw_only=True, frozen=True):
+    """A user as a client sends it, without the password; admins set role and `disabled`."""
 
     email: Email
     name: Annotated[str, Meta(max_length=200)] = ""
+    role: Role | None = None
+    disabled: bool | None = None
 
 
 class User(msgspec.Struct, kw_only=True, frozen=True):
@@ -58,7 +60,14 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     expires_at: int
 
 
-USER = Kind("user", "user", UserRow, (Index("email", "email", unique=True),), collection="users", keeps_rows=True)
+USER = Kind(
+    "user",
+    "user",
+    UserRow,
+    (Index("email", "email", unique=True), Index("role", "role")),
+    collection="users",
+    keeps_rows=True,
+)
 CREDENTIAL = Kind("credential", "user", Credential)
 SESSION = Kind(
     "session",

@@ -9,6 +9,15 @@ from typing import Any
 import msgspec
 
 
+class Draft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a client sends. The members here are the server's: they may be sent if they say what is so already."""
+
+    id: str | None = None
+    version: int | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
 @dataclass(frozen=True)
 class Index:
     """A look-up from a field's value to entities.

@@ -7,17 +7,31 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from service.kinds.base import Index, Kind
+from service.kinds.base import Draft, Index, Kind
 
 
-class DocumentDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class PageOf(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A page: its size in any unit, and which code points of the text are on it."""
+
+    number: Annotated[int, Meta(ge=1, le=2**31)]
+    width: Annotated[float, Meta(gt=0)]
+    height: Annotated[float, Meta(gt=0)]
+    start: Annotated[int, Meta(ge=0)] | None = None
+    end: Annotated[int, Meta(ge=0)] | None = None
+
+
+class DocumentDraft(Draft, kw_only=True, frozen=True):
     """A document as a client sends it."""
 
     title: Annotated[str, Meta(max_length=1000)] = ""
     text: str | None = None
     external_id: Annotated[str, Meta(max_length=500)] | None = None
     language: Annotated[str, Meta(max_length=35)] | None = None
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] | None = None
+    pages: list[PageOf] | None = None
+    derived_from: str | None = None
+    owner_id: str | None = None
+    length: int | None = None
 
 
 class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -33,6 +47,8 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     length: int | None = None
     external_id: str | None = None
     language: str | None = None
+    pages: list[PageOf] | None = None
+    derived_from: str | None = None
 
 
 class DocumentRow(msgspec.Struct, frozen=True):
@@ -42,6 +58,7 @@ class DocumentRow(msgspec.Struct, frozen=True):
     owner_id: str
     length: int | None = None
     external_id: str | None = None
+    derived_from: str | None = None
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -58,7 +75,7 @@ DOCUMENT = Kind(
     "document",
     "doc",
     DocumentRow,
-    (Index("owner_id", "owner_id"), Index("external_id", "external_id")),
+    (Index("owner_id", "owner_id"), Index("external_id", "external_id"), Index("derived_from", "derived_from")),
     collection="documents",
     keeps_rows=True,
 )

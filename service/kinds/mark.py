@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from service.errors import FieldError, InvalidError, TextMismatchError
+from service.kinds.base import Draft
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -80,11 +81,12 @@ class Origin(Part, frozen=True, kw_only=True):
     extra: dict[str, Any] | None = None
 
 
-class MarkDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class MarkDraft(Draft, kw_only=True, frozen=True):
     """The mark fields as a client sends them."""
 
     document_id: str
     type: MarkType | None = None
+    status: Status | None = None
     label: Name | None = None
     start: Count | None = None
     end: Count | None = None

@@ -45,6 +45,7 @@ class AnnotationDraft(MarkDraft, kw_only=True, frozen=True):
 
     extraction_id: str | None = None
     verdict: Verdict | None = None
+    author_id: str | None = None
 
 
 class Annotation(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
@@ -63,6 +64,7 @@ class MarkRow(msgspec.Struct, frozen=True):
     type: str
     status: str
     label: str | None = None
+    start: int | None = None
     author_id: str | None = None
     extraction_id: str | None = None
     arguments: list[Argument] | None = None

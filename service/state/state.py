@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from service.kinds.base import Kind
 from service.state.table import CREATED_SHIFT, Table
+from service.state.texts import TextCache
 from wal import digest
 from wal.change import Change
 
@@ -20,6 +21,7 @@ class State:
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.tables: dict[str, Table] = {kind.name: Table(kind) for kind in kinds}
         self.sequence = 0
+        self._texts = TextCache()
         self._digest = 0
 
     @property
@@ -31,6 +33,11 @@ class State:
     def counts(self) -> Mapping[str, int]:
         """Entities by kind."""
         return {name: len(table) for name, table in self.tables.items()}
+
+    def text(self, document_id: str) -> str | None:
+        """Return the decoded text of a document, None if it has none."""
+        value = self.tables["text"].value(document_id)
+        return None if value is None else self._texts.decoded(document_id, value)
 
     def apply(self, sequence: int, _record_time: int, changes: Sequence[Change]) -> None:
         """Put and remove values as one record says.

@@ -22,6 +22,13 @@ CREATED_SHIFT = 20
 """A position of creation is the record's sequence, shifted by this, plus the index of the change in the record."""
 
 
+class _Dated(msgspec.Struct):
+    created_at: str
+
+
+_dated = msgspec.json.Decoder(_Dated)
+
+
 class ShardedDict:
     """Ids to rows in many small dicts: a large one stalls everything when it grows."""
 
@@ -117,6 +124,7 @@ class Table:
         if value is None:
             raise AssertionError(f"row {row} of {self.kind.name} was empty")
         self._values[row] = self._kept[row] = None
+        self._ids[row] = ""
         return value
 
     def select(self, filters: Mapping[str, Iterable[str]]) -> BitMap:
@@ -127,6 +135,21 @@ class Table:
             matching = BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
             selected = matching if selected is None else selected & matching
         return self._alive if selected is None else selected
+
+    def only(self, id: str) -> BitMap:  # noqa: A002 - as above
+        """Return the row of one entity, none if there is none."""
+        row = self._rows.get(id)
+        return BitMap() if row is None else BitMap([row])
+
+    def oldest(self, limit: int) -> list[str]:
+        """Return the ids of the first entities in the order of creation, `limit` at most."""
+        return self.ids(self._alive[:limit])
+
+    def between(self, rows: BitMap, since: str | None, until: str | None) -> BitMap:
+        """Return those of `rows` that were created from `since` on and before `until`, times as entities tell them."""
+        first = 0 if since is None else bisect_left(rows, since, key=self._created_at)
+        last = len(rows) if until is None else bisect_left(rows, until, key=self._created_at)
+        return rows[first : max(first, last)]
 
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
@@ -145,6 +168,10 @@ class Table:
             value = self._values[row]
             if value is not None:
                 yield self._ids[row], value
+
+    def _created_at(self, row: int) -> str:
+        # Times of records never go back, so the order of rows is the order of times too.
+        return _dated.decode(self._values[row] or b"").created_at
 
     def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
         start = 0 if after is None else bisect_left(self._created, after + 1)

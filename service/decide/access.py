@@ -1,0 +1,102 @@
+"""Who may do what. Everything is looked up again here, because authorisation happened before the body arrived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from service.commands import LOCAL_ADMIN, Actor
+from service.decide.decision import Context
+from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks.
+
+    Attributes:
+        user_id: None for the local administrator.
+        is_admin: May manage users.
+    """
+
+    user_id: str | None
+    is_admin: bool
+
+
+def require_caller(context: Context, actor: Actor | None) -> Caller:
+    """Return who asks.
+
+    Raises:
+        UnauthenticatedError: Nobody is logged in, the session ended, or the account is disabled.
+    """
+    if actor == LOCAL_ADMIN:
+        return Caller(None, is_admin=True)
+    if actor is None or actor.user_id is None or actor.session_id is None:
+        raise UnauthenticatedError("Log in with POST /v1/sessions.")
+    session = context.state.tables["session"].row(actor.session_id)
+    user = context.state.tables["user"].row(actor.user_id)
+    if session is None or user is None or session.user_id != actor.user_id or session.expires_at <= context.now:
+        raise UnauthenticatedError("The session has ended. Log in again.")
+    if user.disabled:
+        raise UnauthenticatedError("The account is disabled. Ask an administrator.")
+    return Caller(actor.user_id, is_admin=user.role == "admin")
+
+
+def require_user(context: Context, actor: Actor | None) -> str:
+    """Return the id of who asks.
+
+    Raises:
+        UnauthenticatedError: As `require_caller`.
+        ForbiddenError: It is the local administrator, who is no user.
+    """
+    caller = require_caller(context, actor)
+    if caller.user_id is None:
+        raise ForbiddenError("The local administrator manages users, and has no documents. Log in as a user.")
+    return caller.user_id
+
+
+def require_document(context: Context, user_id: str, document_id: str) -> Any:
+    """Return the row of a document that the user may see: documents are private to their owner.
+
+    Raises:
+        NotFoundError: There is none, or it is somebody else's.
+        GoneError: It was theirs and was deleted.
+    """
+    row = context.state.tables["document"].row(document_id)
+    if row is None or row.owner_id != user_id:
+        raise absent(context, user_id, "document", document_id)
+    return row
+
+
+def require_mark(context: Context, user_id: str, kind: str, key: str) -> Any:
+    """Return the row of a mark on a document that the user may see.
+
+    Raises:
+        NotFoundError: There is none that the user may see.
+        GoneError: The user could see it, and it was deleted.
+    """
+    row = context.state.tables[kind].row(key)
+    document = None if row is None else context.state.tables["document"].row(row.document_id)
+    if document is None or document.owner_id != user_id:
+        raise absent(context, user_id, kind, key)
+    return row
+
+
+def require_account(context: Context, caller: Caller, user_id: str) -> Any:
+    """Return the row of a user whom the caller may see: themselves, or anybody for an admin.
+
+    Raises:
+        NotFoundError: There is none that the caller may see.
+    """
+    row = context.state.tables["user"].row(user_id)
+    if row is None or not (caller.is_admin or caller.user_id == user_id):
+        raise NotFoundError(f"There is no user {user_id} that you can see.")
+    return row
+
+
+def absent(context: Context, user_id: str, kind: str, key: str) -> DomainError:
+    """Return the error that tells a user of an entity that is not there for them."""
+    tombstone = context.state.tables["tombstone"].row(key)
+    if tombstone is not None and tombstone.owner_id == user_id and tombstone.kind == kind:
+        return GoneError(f"The {kind} {key} was deleted.")
+    return NotFoundError(f"There is no {kind} {key} that you can see.")

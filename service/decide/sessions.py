@@ -1,0 +1,95 @@
+"""Sessions and passwords, and what expires."""
+
+from __future__ import annotations
+
+from service.commands import Expire, LogIn, LogOut, Outcome, SetPassword
+from service.decide.access import require_account, require_caller
+from service.decide.decision import CREATED, NO_CONTENT, Context, Decision, created, deleted, updated
+from service.errors import ConflictError, ForbiddenError, UnauthenticatedError
+from service.kinds.account import CREDENTIAL, SESSION, Credential, Session
+from service.kinds.private import IDEMPOTENCY
+from wal.change import Change
+
+
+def log_in(context: Context, command: LogIn) -> Decision:
+    """Open a session for a user whose password was verified.
+
+    Raises:
+        UnauthenticatedError: The credential has changed since, or the account is gone or disabled.
+    """
+    user = context.state.tables["user"].row(command.user_id)
+    sequence = context.state.tables[CREDENTIAL.name].sequence(command.user_id)
+    if user is None or user.disabled or sequence != command.credential_sequence:
+        raise UnauthenticatedError("The e-mail address or the password is wrong.")
+    session = Session(
+        id=command.session_id,
+        user_id=command.user_id,
+        token_hash=command.token_hash,
+        expires_at=context.now + command.lifetime_us,
+    )
+    changes = [created(context, SESSION, session.id, session)]
+    if command.rehashed is not None:
+        credential = Credential(id=command.user_id, password_hash=command.rehashed)
+        changes.append(updated(context, CREDENTIAL, command.user_id, credential))
+    return Decision(changes, Outcome(status=CREATED, kind=SESSION.name, id=session.id))
+
+
+def log_out(context: Context, command: LogOut) -> Decision:
+    """End the session of who asks.
+
+    Raises:
+        UnauthenticatedError: It has ended already.
+        ForbiddenError: It is the local administrator, who has none.
+    """
+    require_caller(context, command.actor)
+    if command.actor is None or command.actor.session_id is None:
+        raise ForbiddenError("The local administrator has no session to end.")
+    return Decision([deleted(context, SESSION, command.actor.session_id)], Outcome(status=NO_CONTENT))
+
+
+def set_password(context: Context, command: SetPassword) -> Decision:
+    """Set a password and end the user's sessions, except the one that asks.
+
+    Raises:
+        NotFoundError: There is no such user whom the caller may see.
+        ForbiddenError: One's own password, and the current one was not told.
+        ConflictError: The password was changed since the current one was verified.
+    """
+    caller = require_caller(context, command.actor)
+    require_account(context, caller, command.user_id)
+    if command.credential_sequence is None:
+        if caller.user_id == command.user_id:
+            raise ForbiddenError("Tell the current password to change your own.")
+    elif command.credential_sequence != context.state.tables[CREDENTIAL.name].sequence(command.user_id):
+        raise ConflictError("The password was changed meanwhile. Log in with the new one.")
+    credential = Credential(id=command.user_id, password_hash=command.password_hash)
+    sessions = context.state.tables[SESSION.name]
+    own = None if command.actor is None else command.actor.session_id
+    ended = [key for key in sessions.ids(sessions.select({"user_id": (command.user_id,)})) if key != own]
+    changes = [updated(context, CREDENTIAL, command.user_id, credential)]
+    return Decision([*changes, *(deleted(context, SESSION, key) for key in ended)], Outcome(status=NO_CONTENT))
+
+
+def expire(context: Context, command: Expire) -> Decision:
+    """Delete what is past its time: the oldest answers, and the oldest sessions.
+
+    Sessions are looked at in the order of creation, so those that were given a shorter life than earlier ones stay
+    until these have ended; they are refused all the same.
+    """
+    changes = [*_expired_answers(context, command), *_expired_sessions(context, command.limit)]
+    return Decision(changes[: command.limit], Outcome(status=NO_CONTENT))
+
+
+def _expired_answers(context: Context, command: Expire) -> list[Change]:
+    table = context.state.tables[IDEMPOTENCY.name]
+    excess = len(table) - command.idempotency_entries_max
+    before = context.now - command.idempotency_lifetime_us
+    keys = table.oldest(command.limit)
+    expired = [key for place, key in enumerate(keys) if place < excess or table.row(key).time <= before]
+    return [deleted(context, IDEMPOTENCY, key) for key in expired]
+
+
+def _expired_sessions(context: Context, limit: int) -> list[Change]:
+    table = context.state.tables[SESSION.name]
+    expired = [key for key in table.oldest(limit) if table.row(key).expires_at <= context.now]
+    return [deleted(context, SESSION, key) for key in expired]

@@ -1,0 +1,47 @@
+"""What the service keeps for itself and never serves: answers under idempotency keys, and what was deleted."""
+
+from __future__ import annotations
+
+import msgspec
+
+from service.kinds.base import Kind
+
+
+class Answer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The answer to a request under an idempotency key, so that a retry is given the same.
+
+    Attributes:
+        id: Hash of user, method, path and key.
+        fingerprint: Hash of the request.
+        time: When it was given, in microseconds since 1970 UTC.
+        status: As in `service.commands.Outcome`, like the rest.
+        body: JSON, exactly as it was sent.
+    """
+
+    id: str
+    fingerprint: str
+    time: int
+    status: int
+    kind: str = ""
+    entity_id: str = ""
+    version: int = 0
+    body: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class AnswerRow(msgspec.Struct, frozen=True):
+    """What expiry needs of an answer."""
+
+    time: int
+
+
+class Tombstone(msgspec.Struct, kw_only=True, frozen=True):
+    """A deleted entity: its id goes on with its version if it is created again, and is 410 for its owner until then."""
+
+    id: str
+    kind: str
+    version: int
+    owner_id: str
+
+
+IDEMPOTENCY = Kind("idempotency", "", AnswerRow)
+TOMBSTONE = Kind("tombstone", "", Tombstone)

@@ -1,0 +1,137 @@
+"""Decisions over a state in memory: what is decided is applied at once, and nothing is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from service.commands import (
+    Actor,
+    Command,
+    Conditions,
+    Create,
+    Delete,
+    LogIn,
+    Outcome,
+    Register,
+    Replace,
+    Update,
+)
+from service.decide import decide
+from service.decide.decision import Context
+from service.ids import IdSource
+from service.kinds import KINDS
+from service.kinds.account import UserDraft
+from service.kinds.document import DocumentDraft
+from service.kinds.marks import AnnotationDraft, ExtractionDraft
+from service.state.state import State
+from wal.change import Change
+
+DRAFTS: dict[str, Any] = {
+    "document": DocumentDraft,
+    "annotation": AnnotationDraft,
+    "extraction": ExtractionDraft,
+    "user": UserDraft,
+}
+PREFIXES = {kind.name: kind.prefix for kind in KINDS}
+TEXT = "Marie Curie met Albert Einstein."
+HOUR_US = 3_600_000_000
+
+
+class World:
+    """A state with short ways to change it.
+
+    Attributes:
+        records: The changes of each record, the first of sequence 1.
+    """
+
+    def __init__(self) -> None:
+        self.state = State(KINDS)
+        self.now = 1_700_000_000_000_000
+        self.ids = IdSource(lambda: self.now)
+        self.records: list[list[Change]] = []
+
+    def do(self, command: Command) -> Outcome:
+        """Decide and apply a command."""
+        self.now += 1
+        decision = decide(Context(self.state, self.now), command)
+        if decision.changes:
+            self.records.append(decision.changes)
+            self.state.apply(len(self.records), self.now, decision.changes)
+        return decision.outcome
+
+    def register(self, email: str, actor: Actor | None = None, **more: Any) -> Outcome:
+        """Register a user; `role` and `disabled` go into the draft."""
+        names = more.keys() & {"role", "disabled"}
+        draft = UserDraft(email=email, **{name: more.pop(name) for name in names})
+        members = {"loopback": True, "open": True, "password_hash": "hash", **more}
+        return self.do(Register(actor=actor, operation="t", new_id=self.ids.new("user"), draft=draft, **members))
+
+    def log_in(self, user_id: str) -> Actor:
+        """Open a session for an hour."""
+        sequence = self.state.tables["credential"].sequence(user_id)
+        session_id = self.ids.new("sess")
+        command = LogIn(
+            actor=None,
+            operation="t",
+            user_id=user_id,
+            credential_sequence=sequence,
+            session_id=session_id,
+            token_hash=f"token of {session_id}",
+            lifetime_us=HOUR_US,
+        )
+        self.do(command)
+        return Actor(user_id, session_id)
+
+    def user(self, email: str) -> Actor:
+        """Register and log in."""
+        return self.log_in(self.register(email).id)
+
+    def create(self, actor: Actor | None, kind: str, **members: Any) -> dict[str, Any]:
+        """Create an entity and return its JSON."""
+        draft = msgspec.convert(members, DRAFTS[kind])
+        new_id = self.ids.new(PREFIXES[kind])
+        return body(self.do(Create(actor=actor, operation="t", kind=kind, new_id=new_id, draft=draft)))
+
+    def document(self, actor: Actor, text: str | None = TEXT) -> str:
+        """Create a document and return its id."""
+        return str(self.create(actor, "document", title="t", text=text)["id"])
+
+    def annotation(self, actor: Actor, document_id: str, **members: Any) -> str:
+        """Create an annotation and return its id."""
+        return str(self.create(actor, "annotation", document_id=document_id, **members)["id"])
+
+    def extraction(self, actor: Actor, document_id: str, **members: Any) -> str:
+        """Create an extraction of a span and return its id."""
+        span = {"document_id": document_id, "start": 0, "end": 5, "source": {"name": "m"}}
+        return str(self.create(actor, "extraction", **span, **members)["id"])
+
+    def update(self, actor: Actor | None, kind: str, key: str, patch: Any, **conditions: Any) -> dict[str, Any]:
+        """Patch an entity and return its JSON."""
+        conditional = Conditions(**conditions)
+        return body(self.do(Update(actor=actor, operation="t", kind=kind, id=key, patch=patch, conditions=conditional)))
+
+    def put(self, actor: Actor, kind: str, key: str, members: Any, **conditions: Any) -> Outcome:
+        """Replace or create an entity."""
+        draft = msgspec.convert(members, DRAFTS[kind]) if isinstance(members, dict) else members
+        conditional = Conditions(**conditions)
+        return self.do(Replace(actor=actor, operation="t", kind=kind, id=key, draft=draft, conditions=conditional))
+
+    def delete(self, actor: Actor | None, kind: str, key: str, *, cascade: bool = False, **conditions: Any) -> Outcome:
+        """Delete an entity."""
+        conditional = Conditions(**conditions)
+        return self.do(Delete(actor=actor, operation="t", kind=kind, id=key, cascade=cascade, conditions=conditional))
+
+    def value(self, kind: str, key: str) -> dict[str, Any]:
+        """Return an entity as it is stored."""
+        return dict(msgspec.json.decode(self.state.tables[kind].value(key) or b"{}"))
+
+    def text(self, document_id: str) -> str | None:
+        """Return a document's text."""
+        return self.state.text(document_id)
+
+
+def body(outcome: Outcome) -> dict[str, Any]:
+    """Return the JSON of an answer."""
+    return dict(msgspec.json.decode(outcome.body))
