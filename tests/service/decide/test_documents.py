@@ -142,13 +142,12 @@ def test_members_of_the_server_are_refused_unless_they_are_so_already(
     """What was read can be sent back."""
     (name,) = members
     document = world.document(ada)
-    for attempt in (
-        lambda: world.update(ada, "document", document, members),
-        lambda: world.create(ada, "document", title="t", **members),
-    ):
-        with pytest.raises(InvalidError) as caught:
-            attempt()
-        assert pointers(caught) == [f"/{name}"]
+    with pytest.raises(InvalidError) as caught:
+        world.update(ada, "document", document, members)
+    assert pointers(caught) == [f"/{name}"]
+    with pytest.raises(InvalidError) as caught:
+        world.create(ada, "document", title="t", **members)
+    assert pointers(caught) == [f"/{name}"]
     same = {**world.value("document", document), "text": TEXT}
     assert world.put(ada, "document", document, same).version == 2
 
