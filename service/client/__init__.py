@@ -1,0 +1,1 @@
+"""The async client: typed results, retries that are safe, pages as async iterators."""
