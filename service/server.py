@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ from service.engine import Engine
 from service.http.call import Gate
 from service.kinds import KINDS
 from service.settings import Settings
-from service.state.state import State
+from service.state.state import State, index_fields
+from wal.compactor import Compactor
 from wal.log import Log
 from wal.recovery import Report, open_log
 
@@ -44,10 +46,11 @@ async def serve(settings: Settings) -> int:
     site = web.TCPSite(runner, settings.server.host, settings.server.port)
     await site.start()
     try:
-        log = await _open(settings, state)
+        log, compactor = await _open(settings, state)
         services.gate.open(Engine(state, log, clock.now))
         _say_where(runner)
-        return await _run(log, services.gate, runner, stop)
+        compacting = asyncio.create_task(compactor.run())
+        return await _run(log, services.gate, runner, stop, compacting)
     finally:
         await runner.cleanup()
 
@@ -62,7 +65,7 @@ def require_c_parser() -> None:
         raise RuntimeError("aiohttp is installed without its C parser. Install it from a wheel, or with a compiler.")
 
 
-async def _open(settings: Settings, state: State) -> Log:
+async def _open(settings: Settings, state: State) -> tuple[Log, Compactor]:
     directory = await asyncio.to_thread(Path(settings.data.directory).absolute)
     _logger.info(
         "opening",
@@ -74,7 +77,18 @@ async def _open(settings: Settings, state: State) -> Log:
         directory, settings.log, state, on_progress=lambda records: _logger.info("replaying", records=records)
     )
     _say_what(state, report)
-    return log
+    # What was recovered stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    compactor = Compactor(
+        log,
+        directory,
+        settings.compaction,
+        index_fields(KINDS),
+        epoch=report.epoch,
+        on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
+    )
+    return log, compactor
 
 
 def _say_what(state: State, report: Report) -> None:
@@ -87,7 +101,13 @@ def _say_what(state: State, report: Report) -> None:
         else f"Recovered: {counts['user']} users, {counts['document']} documents, "
         f"{counts['extraction']} extractions, {counts['annotation']} annotations"
     )
-    _logger.info(message, seconds=round(report.seconds, 3), records=report.records, clean=report.clean)
+    _logger.info(
+        message,
+        seconds=round(report.seconds, 3),
+        snapshot=report.snapshot,
+        records=report.records,
+        clean=report.clean,
+    )
 
 
 def _say_where(runner: web.BaseRunner) -> None:
@@ -96,11 +116,16 @@ def _say_where(runner: web.BaseRunner) -> None:
     sys.stderr.flush()
 
 
-async def _run(log: Log, gate: Gate, runner: web.BaseRunner, stop: asyncio.Event) -> int:
+async def _run(
+    log: Log, gate: Gate, runner: web.BaseRunner, stop: asyncio.Event, compacting: asyncio.Task[None]
+) -> int:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((stopping, log.poisoned), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     gate.stop()
+    # Its child ends with it; what that has written is a temporary file.
+    compacting.cancel()
+    await asyncio.wait((compacting,))
     # What is under way is finished before the log is sealed.
     await runner.cleanup()
     await log.close()

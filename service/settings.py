@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from service.passwords import PasswordSettings
-from wal.settings import LogSettings
+from wal.settings import CompactionSettings, LogSettings
 
 ENVIRONMENT_PREFIX = "ANNOLOG_"
 _SEPARATOR = "__"
@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     data: DataSettings
     log: LogSettings
+    compaction: CompactionSettings
     limits: LimitSettings
     passwords: PasswordSettings
     sessions: SessionSettings

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -54,7 +55,7 @@ class Compacted(msgspec.Struct, frozen=True):
         state_digest: Of the entities in the file, 16 bytes, big endian.
         sealed_digest: What the server wrote into that seal.
         counts: Entities by kind.
-        bytes: Of the file.
+        size_bytes: Of the file.
         seconds: How long it took.
     """
 
@@ -62,7 +63,7 @@ class Compacted(msgspec.Struct, frozen=True):
     state_digest: bytes
     sealed_digest: bytes
     counts: dict[str, int]
-    bytes: int
+    size_bytes: int
     seconds: float
 
 
@@ -262,7 +263,7 @@ def _end_with_the_server() -> None:
     os._exit(1)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Read a job from standard input, write what came of it to standard output; end when the input is closed."""
     os.nice(_NICENESS)
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)

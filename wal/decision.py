@@ -170,3 +170,66 @@ def decide(facts: Facts) -> Row:
         if row.matches(facts):
             return row
     raise AssertionError(f"no row for {facts}")
+
+
+class Start(Enum):
+    """What the log begins with, of what the base does not cover."""
+
+    NOTHING = "no segment"
+    CONTINUES = "the segment right after the base, which names its digest"
+    OTHER = "another segment"
+
+
+class BaseVerdict(Enum):
+    """What follows for the whole directory."""
+
+    CREATE = "make an empty log"
+    REPLAY = "load the base and replay what continues it"
+    REFUSE = "damage: change nothing"
+
+
+class BaseFacts(NamedTuple):
+    """What was found in the directory.
+
+    Attributes:
+        snapshot: There is one, and its header verifies.
+        start: What the log begins with.
+        known: LOCK tells that there has been a log.
+    """
+
+    snapshot: bool
+    start: Start
+    known: bool
+
+
+class BaseRow(NamedTuple):
+    """A row of the table of bases: a condition a column (None: whatever it is), the verdict, and why."""
+
+    snapshot: bool | None
+    start: Start
+    known: bool | None
+    verdict: BaseVerdict
+    why: str
+
+    def matches(self, facts: BaseFacts) -> bool:
+        """Tell if this row speaks of these facts."""
+        return (
+            self.snapshot in (None, facts.snapshot) and self.start is facts.start and self.known in (None, facts.known)
+        )
+
+
+BASE_TABLE = (
+    BaseRow(False, Start.NOTHING, False, BaseVerdict.CREATE, "a new directory"),
+    BaseRow(False, Start.NOTHING, True, BaseVerdict.REFUSE, "there has been a log, and it is gone"),
+    BaseRow(True, Start.NOTHING, None, BaseVerdict.REFUSE, "a segment was durable behind the snapshot, and is gone"),
+    BaseRow(None, Start.CONTINUES, None, BaseVerdict.REPLAY, "the log continues the base"),
+    BaseRow(None, Start.OTHER, None, BaseVerdict.REFUSE, "what lies between the base and the log is gone"),
+)
+
+
+def decide_base(facts: BaseFacts) -> BaseRow:
+    """Return the one row that speaks of these facts."""
+    for row in BASE_TABLE:
+        if row.matches(facts):
+            return row
+    raise AssertionError(f"no row for {facts}")

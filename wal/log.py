@@ -13,11 +13,12 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from wal.change import Change, Record
 from wal.errors import ClosedError, NoRoomError, OutcomeUnknownError, PoisonedError, RecordTooLargeError
 from wal.file_store import FileStore
-from wal.record import Entry, RecordType, Seal, frame_bytes, seal, transaction
+from wal.record import Entry, RecordType, Seal, decode_seal, frame_bytes, seal, transaction
 from wal.segment import SEGMENT_HEADER_BYTES
 from wal.settings import LogSettings
 from wal.state import State
@@ -25,6 +26,18 @@ from wal.writer import WriterThread
 
 SALT_BYTES = 16
 _SALTS_AHEAD = 256
+
+
+class Sealed(NamedTuple):
+    """A rotation seal that is durable: up to here the log never changes any more.
+
+    Attributes:
+        sequence: Of the seal.
+        state_digest: Of the state there, 16 bytes, big endian.
+    """
+
+    sequence: int
+    state_digest: bytes
 
 
 class Log:
@@ -37,11 +50,15 @@ class Log:
         sequence: Of the last record.
         time: Of the last record, in microseconds since 1970 UTC.
         release: Lets the directory go, called at the end of `close`.
+        sealed: The last rotation seal, None if there is none.
+        replayed_bytes: Of the records behind the newest snapshot.
 
     Attributes:
         sequence: Of the last record that was appended.
         durable: Of the last record that is known to be synced.
         time: Of the last record that was appended, in microseconds since 1970 UTC.
+        sealed: The last rotation seal that is durable, None if there is none.
+        bytes: Of the records behind the snapshot that recovery began with.
         poisoned: Done with the cause as its result, once a write or sync of the log has failed.
     """
 
@@ -54,8 +71,12 @@ class Log:
         sequence: int,
         time: int,
         release: Callable[[], None],
+        sealed: Sealed | None = None,
+        replayed_bytes: int = 0,
     ) -> None:
         self.sequence = sequence
+        self.sealed = sealed
+        self.bytes = replayed_bytes
         self.durable = sequence
         self.time = time
         self.poisoned: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -197,6 +218,7 @@ class Log:
     def _enqueue(self, entry: Entry, size: int) -> None:
         self.sequence = entry.sequence
         self._position += size
+        self.bytes += size
         self._queue.append(entry)
         if not self._busy:
             self._busy = True
@@ -218,6 +240,7 @@ class Log:
             return
         self.durable = batch[-1].sequence
         if batch[-1].type == RecordType.ROTATION_SEAL:
+            self.sealed = Sealed(batch[-1].sequence, decode_seal(batch[-1].payload).state_digest)
             self._prepare_wanted.set()
         while self._waiting and self._waiting[0][0] <= self.durable:
             _, _, waiter = heapq.heappop(self._waiting)

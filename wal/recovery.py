@@ -15,13 +15,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from wal.base import Base, base_facts, find_base, load_base
 from wal.change import decode_record
-from wal.decision import Facts, Last, Place, Verdict, decide
+from wal.decision import BaseVerdict, Facts, Last, Place, Verdict, decide, decide_base
 from wal.errors import DamagedError
 from wal.file_store import PREPARED_NAME, FileStore, Tail, publish
 from wal.file_system import FileSystem, RealFileSystem
+from wal.layout import LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TORN_DIRECTORY
 from wal.lock import DirectoryLock
-from wal.log import Log
+from wal.log import Log, Sealed
 from wal.record import LOG_ID_BYTES, NO_DIGEST, RecordType, decode_seal
 from wal.scanner import End, Ending, Found
 from wal.segment import (
@@ -37,8 +39,6 @@ from wal.segment import (
 from wal.settings import LogSettings
 from wal.state import State
 
-LOG_DIRECTORY = "log"
-TORN_DIRECTORY = "torn"
 _REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
 Progress = Callable[[int], None]
@@ -50,7 +50,8 @@ class Report(msgspec.Struct, frozen=True):
     Attributes:
         new: There was no log; an empty one was made.
         clean: The last process sealed the log.
-        records: Transactions that were replayed.
+        snapshot: The sequence of the snapshot that was loaded, 0 if there is none.
+        records: Transactions that were replayed behind it.
         torn_bytes: Bytes of an unfinished batch that were cut and kept aside.
         torn_path: Where they are, empty if there are none.
         sequence: Of the last record.
@@ -60,6 +61,7 @@ class Report(msgspec.Struct, frozen=True):
 
     new: bool
     clean: bool
+    snapshot: int
     records: int
     torn_bytes: int
     torn_path: str
@@ -126,6 +128,8 @@ async def open_log(
         sequence=ready.sequence,
         time=ready.time,
         release=recovery.lock.release,
+        sealed=recovery.sealed,
+        replayed_bytes=recovery.replayed_bytes,
     )
     return log, ready.report
 
@@ -145,6 +149,9 @@ class _Recovery:
         self.lock = lock
         self.log_directory = directory / LOG_DIRECTORY
         self.epoch = lock.last.epoch + 1
+        self.sealed: Sealed | None = None
+        self.replayed_bytes = 0
+        self._snapshot_directory = directory / SNAPSHOT_DIRECTORY
         self._torn_directory = directory / TORN_DIRECTORY
         self._file_system = file_system
         self._settings = settings
@@ -169,17 +176,21 @@ class _Recovery:
         return cls(file_system, directory, settings, state, on_progress, lock)
 
     def run(self) -> _Ready:
-        segments = self._read_segments()
-        if not segments:
+        base = find_base(self._file_system, self._snapshot_directory)
+        segments = self._read_segments(base)
+        if self._check_base(base, segments) is BaseVerdict.CREATE:
             return self._create()
-        log_id = segments[0].header.log_id
-        self.epoch = max(self.epoch, *(segment.header.epoch + 1 for segment in segments))
-        self.lock.write(self.epoch, log_id)
-        return self._replay(segments)
+        self.epoch = max(self.epoch, base.epoch + 1, *(segment.header.epoch + 1 for segment in segments))
+        self.lock.write(self.epoch, segments[0].header.log_id)
+        self.sealed = load_base(self._file_system, base, self._state)
+        self._time = base.time
+        return self._replay(base, segments)
 
-    def _read_segments(self) -> list[_Segment]:
+    def _read_segments(self, base: Base) -> list[_Segment]:
+        """Read the segments that the base does not cover; the others are kept for the snapshot before it."""
         names = self._file_system.list(self.log_directory)
-        paths = [self.log_directory / name for name in names if first_sequence(name) is not None]
+        firsts = [(first_sequence(name), self.log_directory / name) for name in names]
+        paths = [path for first, path in firsts if first is not None and first > base.sequence]
         for path in paths:
             # First to the disk, then out of the cache: what is read now is what a power cut would leave.
             file = self._file_system.open(path)
@@ -188,39 +199,42 @@ class _Recovery:
             file.close()
         self._file_system.sync_directory(self.log_directory)
         segments = [_Segment(path, *read_segment(self._file_system, path)) for path in paths]
-        self._check_order(segments)
+        self._check_ids(base, segments)
         if PREPARED_NAME in names:
             self._file_system.remove(self.log_directory / PREPARED_NAME)
         return segments
 
-    def _check_order(self, segments: list[_Segment]) -> None:
+    def _check_ids(self, base: Base, segments: list[_Segment]) -> None:
+        """Make sure that all files are of one log, the one that LOCK names if it names one."""
+        files = [(segment.path, segment.header.first, segment.header.log_id) for segment in segments]
+        if base.path is not None and base.log_id is not None:
+            files.insert(0, (base.path, base.sequence, base.log_id))
+        for path, sequence, log_id in files:
+            expected = self.lock.last.log_id or files[0][2].hex()
+            if log_id.hex() != expected:
+                found = f"a file of another log, {log_id.hex()}"
+                raise DamagedError(path, 0, sequence, found=found, expected=f"log {expected}", remedy=_REMEDY)
+
+    def _check_base(self, base: Base, segments: list[_Segment]) -> BaseVerdict:
         known = self.lock.last.log_id
-        if not segments and known:
-            path = segment_path(self.log_directory, 1)
-            raise DamagedError(path, 0, 1, found="no segment", expected=f"those of log {known}", remedy=_REMEDY)
-        for segment in segments:
-            if segment.header.log_id != segments[0].header.log_id or (known and segment.header.log_id.hex() != known):
-                raise DamagedError(
-                    segment.path,
-                    0,
-                    segment.header.first,
-                    found="a segment of another log",
-                    expected=f"log {known or segments[0].header.log_id.hex()}",
-                    remedy=_REMEDY,
-                )
-        if segments and segments[0].header.first != 1:
-            first = segments[0]
-            found = f"sequence {first.header.first} first"
-            raise DamagedError(first.path, 0, 1, found=found, expected="sequence 1", remedy=_REMEDY)
+        row = decide_base(base_facts(base, segments[0].header if segments else None, known=bool(known)))
+        if row.verdict is BaseVerdict.REFUSE:
+            sequence = base.sequence + 1
+            path = segments[0].path if segments else segment_path(self.log_directory, sequence)
+            found = f"sequence {segments[0].header.first} first" if segments else "no segment"
+            remedy = f"Reason: {row.why}. {_REMEDY}"
+            expected = f"the segment from sequence {sequence} on"
+            raise DamagedError(path, 0, sequence, found=found, expected=expected, remedy=remedy)
+        return row.verdict
 
     def _create(self) -> _Ready:
         log_id = os.urandom(LOG_ID_BYTES)
         header = SegmentHeader(1, self.epoch, self._settings.segment_bytes, log_id, NO_DIGEST)
         tail = self._publish(header, b"")
         self.lock.write(self.epoch, log_id)
-        return _Ready(tail, 0, 0, self._report(0, new=True, clean=True))
+        return _Ready(tail, 0, 0, self._report(0, snapshot=0, new=True, clean=True))
 
-    def _replay(self, segments: list[_Segment]) -> _Ready:
+    def _replay(self, base: Base, segments: list[_Segment]) -> _Ready:
         for index, segment in enumerate(segments):
             replayed = self._apply(segment)
             facts = _facts(segments, index, replayed)
@@ -229,7 +243,7 @@ class _Recovery:
                 continue
             if row.verdict is Verdict.REFUSE:
                 raise _damage(segment, replayed, facts, row.why)
-            return self._finish(segments, index, replayed, row.verdict)
+            return self._finish(base, segments, index, replayed, row.verdict)
         raise AssertionError("the last segment is never followed by another")
 
     def _apply(self, segment: _Segment) -> _Replayed:
@@ -240,10 +254,27 @@ class _Recovery:
             if found.header.type == RecordType.TRANSACTION:
                 self._apply_record(found)
             else:
-                self._time = max(self._time, decode_seal(found.payload).time)
+                self._check_seal(segment, found)
         if scan.ending is None:
             raise AssertionError("a scan that was read to its end has an ending")
+        self.replayed_bytes += scan.ending.offset - SEGMENT_HEADER_BYTES
         return _Replayed(last, scan.ending)
+
+    def _check_seal(self, segment: _Segment, found: Found) -> None:
+        """Compare the state that was reached with the one of the server that wrote the seal."""
+        seal = decode_seal(found.payload)
+        self._time = max(self._time, seal.time)
+        if self._state.digest.to_bytes(16) != seal.state_digest:
+            raise DamagedError(
+                segment.path,
+                found.offset,
+                found.header.sequence,
+                found=f"a state with the digest {self._state.digest:032x}",
+                expected=f"{seal.state_digest.hex()}, as the server had it that wrote this seal",
+                remedy=_REMEDY,
+            )
+        if found.header.type == RecordType.ROTATION_SEAL:
+            self.sealed = Sealed(found.header.sequence, seal.state_digest)
 
     def _apply_record(self, found: Found) -> None:
         record = decode_record(found.payload)
@@ -253,7 +284,9 @@ class _Recovery:
         if self._records % 10_000 == 0:
             self._on_progress(self._records)
 
-    def _finish(self, segments: list[_Segment], index: int, replayed: _Replayed, verdict: Verdict) -> _Ready:
+    def _finish(
+        self, base: Base, segments: list[_Segment], index: int, replayed: _Replayed, verdict: Verdict
+    ) -> _Ready:
         segment, ending = segments[index], replayed.ending
         sequence = ending.position.sequence - 1
         header = segment.header._replace(epoch=self.epoch)
@@ -267,7 +300,7 @@ class _Recovery:
         else:
             tail = self._publish(header, segment.data[SEGMENT_HEADER_BYTES : ending.offset])
         tail.position, tail.digest = ending.offset, ending.position.digest
-        report = self._report(sequence, new=False, clean=verdict is Verdict.APPEND)
+        report = self._report(sequence, snapshot=base.sequence, new=False, clean=verdict is Verdict.APPEND)
         report = msgspec.structs.replace(report, torn_bytes=len(torn), torn_path=torn_path)
         return _Ready(tail, sequence, self._time, report)
 
@@ -296,9 +329,9 @@ class _Recovery:
             pass
         return publish(self._file_system, self.log_directory, file, header)
 
-    def _report(self, sequence: int, *, new: bool, clean: bool) -> Report:
+    def _report(self, sequence: int, *, snapshot: int, new: bool, clean: bool) -> Report:
         seconds = time.monotonic() - self._started
-        return Report(new, clean, self._records, 0, "", sequence, self.epoch, seconds)
+        return Report(new, clean, snapshot, self._records, 0, "", sequence, self.epoch, seconds)
 
 
 def _last(found: Found, header: SegmentHeader) -> Last:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from wal.record import frame_bytes
 from wal.segment import SEGMENT_HEADER_BYTES
@@ -43,3 +46,21 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     def usable_bytes(self) -> int:
         """Where in a segment the last record must end, the seal's room left free."""
         return self.segment_bytes - SEAL_BYTES_MAX
+
+
+class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When a snapshot is made.
+
+    Attributes:
+        growth_share: The log since the last snapshot has grown to this share of the snapshot's size ...
+        growth_bytes_min: ... and to this many bytes at least.
+        age_seconds: Or this long has passed since, and anything has changed.
+        retry_seconds: Until a failed one is tried again; doubled at each failure after the first.
+        retry_seconds_max: At most.
+    """
+
+    growth_share: Annotated[float, Meta(gt=0)] = 0.5
+    growth_bytes_min: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
+    age_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    retry_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    retry_seconds_max: Annotated[float, Meta(gt=0)] = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from wal.block import Block
 from wal.change import Change
 
 
@@ -28,4 +29,12 @@ class State(Protocol):
 
     def apply(self, sequence: int, record_time: int, changes: Sequence[Change]) -> None:
         """Put and remove values as one record says."""
+        ...
+
+    def load(self, block: Block) -> None:
+        """Take over a block of a snapshot. Blocks come by kind, and within a kind by creation, into an empty state."""
+        ...
+
+    def loaded(self, sequence: int, digest: int) -> None:
+        """Learn that all blocks were given: the state is as of `sequence` and has this digest."""
         ...

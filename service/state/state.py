@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from service.kinds.base import Kind
-from service.state.table import CREATED_SHIFT, Table
+from service.state.table import Table
 from service.state.texts import TextCache
 from wal import digest
+from wal.block import Block, position
 from wal.change import Change
 
 
@@ -51,8 +52,22 @@ class State:
             if change.value is None:
                 before: bytes | None = table.remove(change.id)
             else:
-                before = table.put(change.id, change.value, sequence, (sequence << CREATED_SHIFT) + place)
+                before = table.put(change.id, change.value, sequence, position(sequence, place))
                 self._digest = digest.add(self._digest, digest.entity_hash(change.kind, change.id, change.value))
             if before is not None:
                 self._digest = digest.subtract(self._digest, digest.entity_hash(change.kind, change.id, before))
         self.sequence = sequence
+
+    def load(self, block: Block) -> None:
+        """Take over a block of a snapshot; the state is empty before the first one."""
+        self.tables[block.kind].load(block)
+
+    def loaded(self, sequence: int, state_digest: int) -> None:
+        """Learn that all blocks were given, as of `sequence`, and what their hashes add up to."""
+        self.sequence = sequence
+        self._digest = state_digest
+
+
+def index_fields(kinds: Iterable[Kind]) -> dict[str, list[str]]:
+    """Return the paths that are indexed by kind: all that the engine learns of the domain."""
+    return {kind.name: sorted({index.path for index in kind.indexes}) for kind in kinds}

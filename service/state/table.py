@@ -16,10 +16,10 @@ import msgspec
 from pyroaring import BitMap
 
 from service.kinds.base import Index, Kind, terms
+from wal.block import Block
+from wal.columns import Column, decode_numbers, decode_rows
 
 _SHARDS = 256
-CREATED_SHIFT = 20
-"""A position of creation is the record's sequence, shifted by this, plus the index of the change in the record."""
 
 
 class _Dated(msgspec.Struct):
@@ -115,6 +115,25 @@ class Table:
         self._index(row, id, decoded)
         return before
 
+    def load(self, block: Block) -> None:
+        """Take over a block of a snapshot: its rows come after those that are there, its columns are the indexes."""
+        base = len(self._values)
+        self._ids.extend(block.ids)
+        self._values.extend(block.values)
+        self._sequences.extend(decode_numbers(block.sequences))
+        self._created.extend(decode_numbers(block.created))
+        self._alive.add_range(base, len(self._values))
+        for row, id_ in enumerate(block.ids, start=base):
+            self._rows.put(id_, row)
+        keeps = self.kind.keeps_rows
+        self._kept.extend(map(self._decoder.decode, block.values) if keeps else [None] * len(block.ids))
+        for index in self.kind.indexes:
+            column = block.columns.get(index.path)
+            if column is None:
+                self._reindex(index, base)
+            else:
+                self._load_column(index, column, base)
+
     def remove(self, id: str) -> bytes:  # noqa: A002 - as above
         """Remove an entity and return its last value."""
         row = self._rows.pop(id)
@@ -206,6 +225,23 @@ class Table:
                 self._unique[index.name][value] = id
             else:
                 self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
+
+    def _load_column(self, index: Index, column: Column, base: int) -> None:
+        for term, encoded in zip(column.terms, column.rows, strict=True):
+            rows = decode_rows(encoded)
+            if index.unique:
+                self._unique[index.name][term] = self._ids[base + rows[0]]
+            else:
+                self._bitmaps[index.name].setdefault(term, BitMap()).update(base + row for row in rows)
+
+    def _reindex(self, index: Index, base: int) -> None:
+        """Index rows whose snapshot was written before there was this index."""
+        for row in range(base, len(self._values)):
+            for value in terms(self._decoded(row), index):
+                if index.unique:
+                    self._unique[index.name][value] = self._ids[row]
+                else:
+                    self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
 
     def _unindex(self, row: int, id: str) -> None:  # noqa: A002 - as above
         for index, value in self._terms(self._decoded(row)):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.model import DictState, put
+from wal.compaction import Compacted, Job, compact
+from wal.compactor import Compactor
 from wal.errors import WalError
 from wal.log import Log
 from wal.recovery import Report, open_log
-from wal.settings import LogSettings
+from wal.settings import CompactionSettings, LogSettings
 
 DIRECTORY = Path("/simulated/data")
 SETTINGS = LogSettings(segment_bytes=24 * 1024, record_bytes_max=2048, fill_pause_ms=0, retry_seconds=0.01)
@@ -30,10 +32,12 @@ class Run:
         self.appended: list[str] = []
         self.acknowledged = 0
         self.log: Log | None = None
+        self.epoch = 0
 
     async def open(self) -> Report:
         """Open the log; the state holds what it says."""
         self.log, report = await open_log(DIRECTORY, SETTINGS, self.state, file_system=self.disk)
+        self.epoch = report.epoch
         self.appended = [key for _, key in self.state.values]
         self.acknowledged = len(self.appended)
         return report
@@ -60,6 +64,26 @@ class Run:
         self.appended.append(key)
         return sequence
 
+    async def compact(self) -> Compacted | None:
+        """Make a snapshot, in this process."""
+        assert self.log is not None
+        await self.prepared()
+        await self.log.rotate()
+        await self.prepared()
+        compactor = Compactor(
+            self.log,
+            DIRECTORY,
+            CompactionSettings(),
+            {"note": []},
+            epoch=self.epoch,
+            file_system=self.disk,
+            run=self._run_job,
+        )
+        return await compactor.compact()
+
+    async def _run_job(self, job: Job) -> Compacted:
+        return await asyncio.to_thread(compact, self.disk, job)
+
     async def append_until_refused(self) -> None:
         """Append and wait until the log refuses."""
         while self.log is not None:
@@ -77,12 +101,15 @@ class Run:
             await self.log.close()
 
 
-async def workload(disk: SimulatedDisk, count: int = 90) -> Run:
-    """Open, append over two rotations, and close; the power may go at any time."""
+async def workload(disk: SimulatedDisk, count: int = 90, *, compactions: int = 0) -> Run:
+    """Open, append over two rotations, compact now and then, and close; the power may go at any time."""
     run = Run(disk)
     try:
         await run.open()
-        await run.append(count)
+        for _ in range(compactions):
+            await run.append(count // compactions)
+            await run.compact()
+        await run.append(count % compactions if compactions else count)
     except (OSError, WalError):
         assert disk.off
     try:

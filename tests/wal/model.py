@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wal import digest
+from wal.block import Block
 from wal.change import Change
 
 
@@ -37,6 +38,19 @@ class DictState:
                 del self.values[change.kind, change.id]
             else:
                 self.values[change.kind, change.id] = change.value
+
+    def load(self, block: Block) -> None:
+        """Put a snapshot's block."""
+        for entity in block.entities():
+            self.values[block.kind, entity.id] = entity.value
+
+    def loaded(self, sequence: int, digest: int) -> None:
+        """Nothing follows: the digest is added up when it is asked for."""
+
+
+def delete(key: str, before: bytes, kind: str = "note") -> Change:
+    """Return a change that deletes a value."""
+    return Change(b"", f"{kind}.deleted", kind, key, 1, 0, None, before)
 
 
 def put(key: str, value: bytes, kind: str = "note") -> Change:

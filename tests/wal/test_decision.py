@@ -4,10 +4,24 @@ from itertools import product
 
 import pytest
 
-from wal.decision import TABLE, Facts, Last, Place, Verdict, decide
+from wal.decision import (
+    BASE_TABLE,
+    TABLE,
+    BaseFacts,
+    BaseVerdict,
+    Facts,
+    Last,
+    Place,
+    Start,
+    Verdict,
+    decide,
+    decide_base,
+)
 from wal.scanner import End
 
 ALL_FACTS = [Facts(*facts) for facts in product(Place, Last, End, (False, True), (False, True))]
+
+ALL_BASES = [BaseFacts(*facts) for facts in product((False, True), Start, (False, True))]
 
 
 @pytest.mark.parametrize("facts", ALL_FACTS, ids=str)
@@ -35,3 +49,15 @@ def test_only_the_end_of_the_log_is_ever_cut() -> None:
     """A segment that a later one follows is whole or refused."""
     verdicts = {decide(facts).verdict for facts in ALL_FACTS if facts.place is Place.FOLLOWED}
     assert verdicts == {Verdict.NEXT, Verdict.REFUSE}
+
+
+@pytest.mark.parametrize("facts", ALL_BASES, ids=str)
+def test_every_base_matches_exactly_one_row(facts: BaseFacts) -> None:
+    """Whatever the directory holds, one row and no other speaks of it."""
+    assert [row for row in BASE_TABLE if row.matches(facts)] == [decide_base(facts)]
+
+
+def test_an_empty_log_is_made_only_where_there_was_none() -> None:
+    """Neither LOCK nor a snapshot may tell of one."""
+    made = [facts for facts in ALL_BASES if decide_base(facts).verdict is BaseVerdict.CREATE]
+    assert made == [BaseFacts(snapshot=False, start=Start.NOTHING, known=False)]

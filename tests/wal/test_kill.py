@@ -15,7 +15,7 @@ from tests.wal.model import DictState
 from wal.errors import DirectoryLockedError
 from wal.recovery import open_log
 
-ROUNDS = 6
+ROUNDS = 8
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -25,27 +25,57 @@ def start(directory: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started and that live."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def await_end(pids: list[int]) -> None:
+    """Return once the processes have ended by themselves."""
+    deadline = time.monotonic() + 20
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a compaction outlived its server"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell if a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 async def test_kill_9_loses_nothing_that_was_said_to_be_durable(tmp_path: Path) -> None:
-    """At random moments, over rotations, again and again on one directory."""
+    """At random moments, over rotations and compactions, again and again on one directory."""
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201 - so that a failure can be repeated
     chance = random.Random(seed)
     acknowledged: set[str] = set()
+    compactions = snapshots = 0
     for _ in range(ROUNDS):
         process = start(tmp_path)
         assert process.stdout is not None
         acknowledged.add(process.stdout.readline().strip())
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(chance.uniform(0, 0.8))
+        children = children_of(process.pid)
         process.kill()
         # The last line may be cut: only whole ones were said.
         output, _ = process.communicate()
-        acknowledged.update(line for line in output.split("\n")[:-1] if line)
+        lines = [line for line in output.split("\n")[:-1] if line]
+        assert not [line for line in lines if line.startswith("failed")]
+        acknowledged.update(line for line in lines if not line.startswith("snapshot"))
+        compactions += len(children)
+        await_end(children)
         state = DictState()
         log, report = await open_log(tmp_path, SETTINGS, state)
         assert acknowledged <= {key for _, key in state.values}
         assert report.sequence >= len(state.values)
+        snapshots += report.snapshot > 0
         await log.close()
     assert len(acknowledged) > ROUNDS
+    assert compactions > 0, "no kill met a compaction"
+    assert snapshots > 0, "no start had a snapshot"
 
 
 async def test_a_second_process_is_refused_while_the_first_lives(tmp_path: Path) -> None:

@@ -45,6 +45,48 @@ async def test_no_power_cut_loses_what_was_acknowledged() -> None:
             await after.close()
 
 
+async def test_no_power_cut_during_compactions_loses_what_was_acknowledged() -> None:
+    """Three snapshots, of which the first is removed, with what it covers archived; cut at every operation."""
+    undisturbed = SimulatedDisk()
+    await workload(undisturbed, 92, compactions=3)
+    names = [path.parent.name for path in undisturbed._names]
+    assert (names.count("snapshots"), names.count("archive") > 0) == (2, True)
+    for cut in range(len(undisturbed.operations)):
+        disk = SimulatedDisk()
+        disk.cut_at = cut
+        before = await workload(disk, 92, compactions=3)
+        for seed in range(SURVIVORS // 2):
+            after = await check_prefix(before, disk.survivor(cut * SURVIVORS + seed))
+            await after.append(2)
+            await after.compact()
+            await after.close()
+            await check_prefix(after, after.disk.survivor(seed))
+
+
+@pytest.mark.parametrize("compactions", [1, 3])
+async def test_a_power_cut_within_a_recovery_from_a_snapshot_changes_nothing(compactions: int) -> None:
+    """Cut at each of its own operations, it is repeated with the same result."""
+    disk = SimulatedDisk()
+    before = await workload(disk, 92, compactions=compactions)
+    operation = 0
+    while True:
+        again = disk.survivor(0)
+        again.cut_at = operation
+        run = Run(again)
+        try:
+            report = await run.open()
+        except OSError:
+            after = await check_prefix(before, again.survivor(operation))
+            await after.close()
+        else:
+            again.cut_at = None
+            await run.close()
+            assert report.snapshot > 0
+            break
+        operation += 1
+    assert operation > 10
+
+
 async def test_a_power_cut_within_recovery_changes_nothing() -> None:
     """Recovery that is cut at every operation of its own is repeated with the same result."""
     for cut in (25, 40, 60, 75, 90, 105):

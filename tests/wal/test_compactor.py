@@ -1,0 +1,142 @@
+"""When a snapshot is made, and what follows from a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.appender import SETTINGS
+from tests.wal.drive import DIRECTORY, Run
+from tests.wal.model import DictState, put
+from wal.compaction import Compacted, Job, compact
+from wal.compactor import Compactor
+from wal.errors import CompactionError
+from wal.recovery import open_log
+from wal.settings import CompactionSettings
+
+
+async def opened(settings: CompactionSettings) -> tuple[Run, Compactor, list[Exception]]:
+    """Open a log with a few records; failures of its compactor are collected."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    await run.append(3)
+    await run.prepared()
+    assert run.log is not None
+    failures: list[Exception] = []
+    compactor = Compactor(
+        run.log,
+        DIRECTORY,
+        settings,
+        {},
+        epoch=1,
+        file_system=run.disk,
+        run=run._run_job,
+        on_failure=failures.append,
+    )
+    return run, compactor, failures
+
+
+async def test_it_is_due_when_the_log_has_outgrown_its_share() -> None:
+    """Of the snapshot's size, and never for less than the smallest growth."""
+    run, compactor, _ = await opened(CompactionSettings(growth_bytes_min=2000, growth_share=0.5))
+    assert not compactor.is_due()
+    await run.append(6)
+    assert compactor.is_due()
+    compactor.status.snapshot_bytes = 1_000_000
+    assert not compactor.is_due()
+    compactor.status.snapshot_bytes = 0
+    await compactor.compact()
+    assert not compactor.is_due()
+    await run.close()
+
+
+async def test_it_is_due_when_a_snapshot_is_old_and_something_changed() -> None:
+    """An idle log makes none."""
+    run, compactor, _ = await opened(CompactionSettings(age_seconds=1e-9))
+    assert compactor.is_due()
+    await compactor.compact()
+    assert not compactor.is_due()
+    await run.close()
+
+
+async def test_a_failed_compaction_is_told_and_tried_again() -> None:
+    """With a growing delay; the next success clears the status."""
+    settings = CompactionSettings(growth_bytes_min=1, retry_seconds=0.01, retry_seconds_max=0.03)
+    run, compactor, failures = await opened(settings)
+    working = compactor._run_job
+    tries = 0
+
+    async def failing_twice(job: Job) -> Compacted:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise CompactionError("by plan")
+        return await working(job)
+
+    compactor._run_job = failing_twice
+    running = asyncio.create_task(compactor.run(check_seconds=0.001))
+    while compactor.status.runs == 0:
+        await asyncio.sleep(0.001)
+    running.cancel()
+    assert [str(failure) for failure in failures] == ["by plan", "by plan"]
+    assert (compactor.status.failures, compactor.status.last_error) == (0, "")
+    assert compactor.status.snapshot > 0
+    await run.close()
+
+
+async def test_the_status_knows_the_snapshot_of_the_last_process() -> None:
+    """So that growth is measured against its size."""
+    run, compactor, _ = await opened(CompactionSettings())
+    compacted = await compactor.compact()
+    assert compacted is not None
+    await run.close()
+    again = Run(run.disk)
+    await again.open()
+    assert again.log is not None
+    other = Compactor(again.log, DIRECTORY, CompactionSettings(), {}, epoch=2, file_system=run.disk)
+    running = asyncio.create_task(other.run())
+    while other.status.snapshot == 0:
+        await asyncio.sleep(0.001)
+    running.cancel()
+    assert (other.status.snapshot, other.status.snapshot_bytes) == (compacted.sequence, compacted.size_bytes)
+    await again.close()
+
+
+async def test_a_child_process_compacts_a_real_directory(tmp_path: Path) -> None:
+    """What it writes is what the next start reads."""
+    state = DictState()
+    log, report = await open_log(tmp_path, SETTINGS, state)
+    compactor = Compactor(log, tmp_path, CompactionSettings(), {"note": []}, epoch=report.epoch)
+    for number in range(2):
+        changes = [put(f"key{number}", b"{}")]
+        state.apply(log.append(changes, time=0, actor=None, operation="test"), 0, changes)
+        await log.wait(log.sequence)
+        while not log._prepared:
+            await asyncio.sleep(0.001)
+        assert await compactor.compact() is not None
+    await log.close()
+    again = DictState()
+    log, report = await open_log(tmp_path, SETTINGS, again)
+    assert (report.snapshot, report.records) == (compactor.status.snapshot, 0)
+    assert again.values == state.values
+    await log.close()
+
+
+async def test_one_job_always_writes_the_same_bytes() -> None:
+    """What a killed compaction left is replaced, and two runs of one job give equal files."""
+    run, compactor, _ = await opened(CompactionSettings())
+    jobs: list[Job] = []
+
+    async def twice(job: Job) -> Compacted:
+        jobs.append(job)
+        await asyncio.to_thread(compact, run.disk, job)
+        first = bytes(run.disk.content(Path(job.target)))
+        compacted = await asyncio.to_thread(compact, run.disk, job)
+        assert bytes(run.disk.content(Path(job.target))) == first
+        return compacted
+
+    compactor._run_job = twice
+    assert await compactor.compact() is not None
+    assert len(jobs) == 1
+    await run.close()

@@ -1,0 +1,245 @@
+"""The server's side of compaction: when it starts, whether to believe it, and what may go afterwards.
+
+The order makes it safe: the new snapshot is synced, read back and verified by the child; its state digest equals the
+one that this server wrote into the seal; only then is it renamed into place, and the directory synced; only after
+that do the segments move to the archive that the *older* of the two kept snapshots covers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from wal.columns import IndexFields
+from wal.compaction import Compacted, Failure, Job
+from wal.errors import ClosedError, CompactionError, PoisonedError, WalError
+from wal.file_system import FileSystem, RealFileSystem
+from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
+from wal.log import Log, Sealed
+from wal.segment import first_sequence
+from wal.settings import CompactionSettings
+from wal.snapshot import list_snapshots, snapshot_path
+
+SNAPSHOTS_KEPT = 2
+
+Runner = Callable[[Job], Awaitable[Compacted]]
+
+
+class CompactionStatus(msgspec.Struct):
+    """What administrators may know.
+
+    Attributes:
+        running: One is under way.
+        runs: That succeeded since the start.
+        failures: Since the last success.
+        last_error: Of the last failure, empty after a success.
+        last_seconds: How long the last success took.
+        snapshot: The sequence of the newest snapshot, 0 if there is none.
+        snapshot_bytes: Its size.
+    """
+
+    running: bool = False
+    runs: int = 0
+    failures: int = 0
+    last_error: str = ""
+    last_seconds: float = 0.0
+    snapshot: int = 0
+    snapshot_bytes: int = 0
+
+
+class Compactor:
+    """Makes snapshots of a log.
+
+    Args:
+        log: Ready.
+        directory: The data directory.
+        settings: When.
+        fields: The indexed fields by kind.
+        epoch: Of this opening.
+        file_system: Where; this machine's by default.
+        run: Carries out a job; in a process of its own by default.
+        on_failure: Called with the error of a failed compaction.
+
+    Attributes:
+        status: What has come of it so far.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        directory: Path,
+        settings: CompactionSettings,
+        fields: IndexFields,
+        *,
+        epoch: int,
+        file_system: FileSystem | None = None,
+        run: Runner | None = None,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        self.status = CompactionStatus()
+        self._log = log
+        self._settings = settings
+        self._fields = {kind: list(paths) for kind, paths in fields.items()}
+        self._epoch = epoch
+        self._file_system = file_system or RealFileSystem()
+        self._run_job = run or run_child
+        self._on_failure = on_failure
+        self._segments = directory / LOG_DIRECTORY
+        self._snapshots = directory / SNAPSHOT_DIRECTORY
+        self._archive = directory / ARCHIVE_DIRECTORY
+        self._compacted_bytes = 0
+        self._compacted_at = time.monotonic()
+        self._one = asyncio.Lock()
+
+    async def run(self, *, check_seconds: float = 1.0) -> None:
+        """Compact whenever it is due, until cancelled or the log ends; failures are retried, ever more rarely."""
+        self.status.snapshot, self.status.snapshot_bytes = await asyncio.to_thread(self._newest)
+        while True:
+            await asyncio.sleep(check_seconds)
+            if not self.is_due():
+                continue
+            try:
+                await self.compact()
+            except (PoisonedError, ClosedError):
+                return
+            except (WalError, OSError) as error:
+                self._on_failure(error)
+                await asyncio.sleep(self._delay())
+
+    def is_due(self) -> bool:
+        """Tell if the log has outgrown its share, or a time has passed since the last snapshot."""
+        growth = self._log.bytes - self._compacted_bytes
+        wanted = max(self._settings.growth_bytes_min, self._settings.growth_share * self.status.snapshot_bytes)
+        aged = time.monotonic() - self._compacted_at >= self._settings.age_seconds
+        return growth >= wanted or (aged and growth > 0)
+
+    async def compact(self) -> Compacted | None:
+        """Make a snapshot now; returns None if nothing has changed since the last one.
+
+        Raises:
+            CompactionError: It failed or does not verify; nothing was renamed or pruned.
+            NoRoomError: The disk has no room for the segment that has to follow the sealed one.
+            WalError: The log takes no more.
+            OSError: The disk refused.
+        """
+        async with self._one:
+            self.status.running = True
+            try:
+                return await self._compact()
+            except (WalError, OSError) as error:
+                self.status.failures += 1
+                self.status.last_error = str(error)
+                raise
+            finally:
+                self.status.running = False
+
+    async def _compact(self) -> Compacted | None:
+        await self._log.rotate()
+        sealed, covered = self._log.sealed, self._log.bytes
+        job = None if sealed is None else await asyncio.to_thread(self._job, sealed)
+        if sealed is None or job is None:
+            return None
+        compacted = await self._run_job(job)
+        if (compacted.sequence, compacted.state_digest) != sealed or compacted.sealed_digest != sealed.state_digest:
+            raise CompactionError(
+                f"The compaction reached sequence {compacted.sequence} with the state digest "
+                f"{compacted.state_digest.hex()}; the server had {sealed.state_digest.hex()} at {sealed.sequence}."
+            )
+        await asyncio.to_thread(self._publish, Path(job.target), compacted.sequence)
+        self._compacted_bytes, self._compacted_at = covered, time.monotonic()
+        self._note(compacted)
+        # A failure from here on loses nothing; what could not be archived is archived the next time.
+        await asyncio.to_thread(self._prune)
+        return compacted
+
+    def _note(self, compacted: Compacted) -> None:
+        status = self.status
+        status.runs, status.failures, status.last_error = status.runs + 1, 0, ""
+        status.snapshot, status.snapshot_bytes = compacted.sequence, compacted.size_bytes
+        status.last_seconds = compacted.seconds
+
+    def _delay(self) -> float:
+        doubled = self._settings.retry_seconds * 2 ** (self.status.failures - 1)
+        return float(min(doubled, self._settings.retry_seconds_max))
+
+    def _newest(self) -> tuple[int, int]:
+        sequences = list_snapshots(self._file_system, self._snapshots)
+        if not sequences:
+            return 0, 0
+        file = self._file_system.open(snapshot_path(self._snapshots, sequences[-1]))
+        try:
+            return sequences[-1], file.size()
+        finally:
+            file.close()
+
+    def _job(self, sealed: Sealed) -> Job | None:
+        newest = max(list_snapshots(self._file_system, self._snapshots), default=0)
+        segments = self._segments_between(newest, sealed.sequence)
+        if not segments:
+            return None
+        previous = str(snapshot_path(self._snapshots, newest)) if newest else None
+        target = self._snapshots / f"compaction-{self._epoch}{TEMPORARY_SUFFIX}"
+        return Job(previous, [str(path) for path in segments], str(target), self._epoch, self._fields)
+
+    def _segments_between(self, after: int, last: int) -> list[Path]:
+        """Return the segments that begin after one sequence and not after another, in order."""
+        names = self._file_system.list(self._segments)
+        firsts = [(first_sequence(name), self._segments / name) for name in names]
+        return [path for first, path in firsts if first is not None and after < first <= last]
+
+    def _publish(self, target: Path, sequence: int) -> None:
+        self._file_system.rename(target, snapshot_path(self._snapshots, sequence))
+        self._file_system.sync_directory(self._snapshots)
+
+    def _prune(self) -> None:
+        """Archive the segments that the older of the kept snapshots covers, then remove the snapshots before it."""
+        sequences = list_snapshots(self._file_system, self._snapshots)
+        if len(sequences) < SNAPSHOTS_KEPT:
+            return
+        older = sequences[-SNAPSHOTS_KEPT]
+        self._file_system.make_directory(self._archive)
+        for path in self._segments_between(0, older):
+            self._file_system.rename(path, self._archive / path.name)
+        self._file_system.sync_directory(self._archive)
+        self._file_system.sync_directory(self._segments)
+        for sequence in sequences[:-SNAPSHOTS_KEPT]:
+            self._file_system.remove(snapshot_path(self._snapshots, sequence))
+        self._file_system.sync_directory(self._snapshots)
+
+
+async def run_child(job: Job) -> Compacted:
+    """Carry out a job in a process of its own, which ends when this one does.
+
+    Raises:
+        CompactionError: It failed, or it was killed.
+    """
+    command = (sys.executable, "-P", "-m", "wal.compaction")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("a process that was started with pipes has them")
+    try:
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        line = await process.stdout.readline()
+    finally:
+        process.stdin.close()
+        code = await _ended(process)
+    if not line.endswith(b"\n"):
+        raise CompactionError(f"The compaction process ended with code {code} and no answer.")
+    answer = msgspec.json.decode(line, type=dict)
+    if "error" in answer:
+        raise CompactionError(f"The compaction failed: {msgspec.convert(answer, Failure).error}")
+    return msgspec.json.decode(line, type=Compacted)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> int:
+    if process.returncode is None:
+        # It has answered, or the server stops: nothing it still does matters, its file is temporary.
+        process.kill()
+    return await process.wait()

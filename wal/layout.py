@@ -1,0 +1,7 @@
+"""The names of what lies in a data directory."""
+
+LOG_DIRECTORY = "log"
+SNAPSHOT_DIRECTORY = "snapshots"
+ARCHIVE_DIRECTORY = "archive"
+TORN_DIRECTORY = "torn"
+TEMPORARY_SUFFIX = ".tmp"
