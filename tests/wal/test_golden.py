@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.wal.model import DictState
+from wal.columns import decode_rows
+from wal.file_system import RealFileSystem
 from wal.recovery import open_log
 from wal.settings import LogSettings
+from wal.snapshot import SnapshotReader, snapshot_path
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SETTINGS = LogSettings(segment_bytes=16 * 1024, record_bytes_max=2048, fill_pause_ms=0)
@@ -30,3 +33,33 @@ async def test_a_log_of_version_1_is_read(directory: Path) -> None:
     assert state.values == expected
     assert state.digest == 0xB8C9E45353679FBF11772C80EDEF6E7D
     await log.close()
+
+
+async def test_a_snapshot_of_version_1_is_read(tmp_path: Path) -> None:
+    """The newest of two, then the log behind it; also from the older one, when the newest was moved away."""
+    expected = {("note", f"key{number:02d}"): b'{"label":"L%d","n":%d}' % (number % 3, number) for number in range(12)}
+    del expected["note", "key05"]
+    expected["note", "key06"] = b'{"label":null,"n":6}'
+    expected["text", "x"] = '{"t":"café"}'.encode()
+    expected["note", "key99"] = b'{"label":"L0","n":99}'
+    for base, records in ((17, 1), (13, 4)):
+        directory = tmp_path / str(base)
+        shutil.copytree(GOLDEN / "snapshot-v1", directory)
+        if base == 13:
+            snapshot_path(directory / "snapshots", 17).unlink()
+        state = DictState()
+        log, report = await open_log(directory, SETTINGS, state)
+        assert (report.snapshot, report.records, report.clean) == (base, records, True)
+        assert state.values == expected
+        assert state.digest == 0x0400E7DE53AE882A0B3535E94F15027F
+        await log.close()
+
+
+def test_the_columns_of_the_golden_snapshot_are_read() -> None:
+    """As they were coded: the places of each term in its block."""
+    reader = SnapshotReader(RealFileSystem(), snapshot_path(GOLDEN / "snapshot-v1" / "snapshots", 17))
+    (block, _) = reader.blocks()
+    column = block.columns["label"]
+    found = {term: list(decode_rows(rows)) for term, rows in zip(column.terms, column.rows, strict=True)}
+    reader.close()
+    assert found == {"L0": [0, 3, 8], "L1": [1, 4, 6, 9], "L2": [2, 7, 10]}
