@@ -76,11 +76,20 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Create(Command, frozen=True, kw_only=True):
-    """Create an entity of a collection; `draft` is the kind's draft struct. `utf16`: its offsets are UTF-16 units."""
+    """Create an entity of a collection.
+
+    Attributes:
+        kind: Of the entity.
+        new_id: Its id.
+        draft: The kind's draft struct, or `Invalid`.
+        within: The document that the path names, which must be there whatever the draft says.
+        utf16: Offsets count UTF-16 units, in the draft and in the answer.
+    """
 
     kind: str
     new_id: str
     draft: Any
+    within: str | None = None
     utf16: bool = False
 
 

@@ -19,6 +19,7 @@ from service.decide import decide
 from service.decide.access import absent, require_account, require_caller, require_document, require_user
 from service.decide.decision import Context, actor_id
 from service.errors import DomainError, MalformedError, TooLargeError, UnauthenticatedError
+from service.offsets import Utf16
 from service.state.state import State
 from wal.change import Change
 from wal.errors import RecordTooLargeError
@@ -50,6 +51,16 @@ class Log(Protocol):
     async def wait(self, sequence: int) -> None:
         """Return once it is durable."""
         ...
+
+
+class _Owner(msgspec.Struct):
+    """Whose offsets an entity holds: its document's, or its own."""
+
+    id: str
+    document_id: str | None = None
+
+
+_owner = msgspec.json.Decoder(_Owner)
 
 
 class Engine:
@@ -154,7 +165,6 @@ class Engine:
     def _get(self, query: commands.Get) -> tuple[Entity, int]:
         context = self._context()
         caller = require_caller(context, query.actor)
-        _require_supported(query)
         table = self._state.tables[query.kind]
         row, value = table.row(query.id), table.value(query.id)
         marks = [table.sequence(query.id), *self._actor_marks(query)]
@@ -172,7 +182,13 @@ class Engine:
             text = self._state.tables["text"].value(query.id)
             # The text's value is an object of one member, so two slices splice it in without decoding anything.
             value = value if text is None else value[:-1] + b"," + text[1:]
+        if query.utf16 and document_id is not None:
+            value = self._in_utf16(value, document_id)
         return Entity(query.id, row.version, value), max(marks)
+
+    def _in_utf16(self, value: bytes, document_id: str) -> bytes:
+        text = self._state.text(document_id)
+        return value if text is None else Utf16(text).outward(value)
 
     def _require_seen(self, context: Context, user_id: str, query: commands.Get, document_id: str) -> None:
         row = self._state.tables["document"].row(document_id)
@@ -192,14 +208,14 @@ class Engine:
     def _list(self, query: commands.List) -> Page:
         context = self._context()
         caller = require_caller(context, query.actor)
-        _require_supported(query)
         table = self._state.tables[query.kind]
-        known = [index.name for index in table.kind.indexes if not index.unique]
+        known = [index.name for index in table.kind.indexes]
         for name in query.filters:
             if name not in known:
                 raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known)}.")
         is_users = query.kind == "user"
-        rows = table.select(query.filters if is_users else self._visible(query, require_user(context, query.actor)))
+        visible = _folded(query) if is_users else self._visible(query, require_user(context, query.actor))
+        rows = table.select(visible)
         if is_users and not caller.is_admin:
             rows = rows & table.only(caller.user_id or "")
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
@@ -207,6 +223,11 @@ class Engine:
             rows = table.between(rows, since, until)
         found = list(islice(table.walk(rows, query.after, descending=query.descending), query.limit + 1))
         items = [value for _, value in found[: query.limit]]
+        if query.utf16 and not is_users:
+            owners = map(_owner.decode, items)
+            items = [
+                self._in_utf16(item, owner.document_id or owner.id) for item, owner in zip(items, owners, strict=True)
+            ]
         after = found[query.limit - 1][0] if len(found) > query.limit else None
         return Page(items, after, len(rows) if query.count else None)
 
@@ -224,7 +245,9 @@ class Engine:
         return {**query.filters, "document_id": documents}
 
 
-def _require_supported(query: commands.Get | commands.List) -> None:
-    """Refuse what this release would otherwise leave out silently."""
-    if query.utf16:
-        raise MalformedError("This release counts offsets in code points only.")
+def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:
+    """Return the filters of a list of users; e-mail addresses are stored case-folded."""
+    return {
+        name: tuple(value.casefold() for value in values) if name == "email" else values
+        for name, values in query.filters.items()
+    }

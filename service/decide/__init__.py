@@ -12,8 +12,9 @@ from service.decide.decision import Context, Decision
 from service.decide.documents import create_document, delete_document, replace_document, update_document
 from service.decide.idempotency import kept, replayed
 from service.decide.marks import create_mark, delete_mark, replace_mark, update_mark
+from service.decide.offsets import in_utf16
 from service.decide.sessions import expire, log_in, log_out, set_password
-from service.errors import ImmutableError, MalformedError
+from service.errors import ImmutableError
 
 Rule = Callable[[Context, Any], Decision]
 
@@ -51,12 +52,16 @@ def decide(context: Context, command: Command) -> Decision:
     kind = getattr(command, "kind", "")
     rule = _RULES.get((type(command), kind))
     if rule is None:
-        raise ImmutableError(f"This release does not know how to {type(command).__name__} {kind or 'that'}.")
-    if getattr(command, "utf16", False):
-        raise MalformedError("This release counts offsets in code points only.")
+        raise ImmutableError(f"{type(command).__name__} does nothing to {kind or 'this'}: see the API's description.")
+    if isinstance(command, Create | Replace | Update) and command.utf16:
+        rule = _converting(rule)
     if command.idempotency is None:
         return rule(context, command)
     if command.actor is not None:
         require_caller(context, command.actor)
     answer = replayed(context, command)
     return kept(context, command, rule(context, command)) if answer is None else Decision([], answer)
+
+
+def _converting(rule: Rule) -> Rule:
+    return lambda context, command: in_utf16(context, command, rule)

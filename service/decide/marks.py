@@ -52,6 +52,8 @@ def create_mark(context: Context, command: Create) -> Decision:
         InvalidError: The body does not fit the schema, or a rule is broken.
     """
     user_id = require_user(context, command.actor)
+    if command.within is not None:
+        require_document(context, user_id, command.within)
     draft: MarkDraft = require_valid(_after_key(context, command))
     require_document(context, user_id, draft.document_id)
     return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)

@@ -45,7 +45,7 @@ class Collection:
         return await self.submit_create(request, body, decode(body, self.draft), utf16=utf16)
 
     async def submit_create(
-        self, request: web.Request, body: bytes, draft: Any, *, utf16: bool = False
+        self, request: web.Request, body: bytes, draft: Any, *, within: str | None = None, utf16: bool = False
     ) -> web.Response:
         """Create an entity from a draft.
 
@@ -53,6 +53,7 @@ class Collection:
             request: Whose idempotency key counts.
             body: As it was received.
             draft: The kind's, or `Invalid`.
+            within: The document that the path names.
             utf16: Offsets count UTF-16 units.
         """
         call = request[CALL]
@@ -63,6 +64,7 @@ class Collection:
             kind=self.kind.name,
             new_id=call.services.ids.new(self.kind.prefix),
             draft=draft,
+            within=within,
             utf16=utf16,
         )
         return outcome_response(await submit(call, command), self.path, utf16=utf16)

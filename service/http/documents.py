@@ -24,8 +24,8 @@ class Documents(Collection):
         """Create a document from JSON, or from plain text with the other members as parameters: POST /v1/documents."""
         body = await read_body(request, DOCUMENT)
         if media_type_of(request, DOCUMENT) in JSON:
-            parameters(request, self.options)
-            return await self.submit_create(request, body, decode(body, self.draft))
+            utf16 = in_utf16(parameters(request, self.options))
+            return await self.submit_create(request, body, decode(body, self.draft), utf16=utf16)
         found = parameters(request, _TEXT_FIELDS)
         members = {name: single(found, name) for name in _TEXT_FIELDS if name in found}
         return await self.submit_create(request, body, _draft({**members, "text": _text(body)}, self.draft))
@@ -49,8 +49,9 @@ class Nested:
         """Create a mark on a document; `document_id` may be left out."""
         body = await read_body(request, JSON)
         utf16 = in_utf16(parameters(request, self.marks.options))
-        draft = self._decode(body, request.match_info["id"])
-        return await self.marks.submit_create(request, body, draft, utf16=utf16)
+        document_id = request.match_info["id"]
+        draft = self._decode(body, document_id)
+        return await self.marks.submit_create(request, body, draft, within=document_id, utf16=utf16)
 
     def _decode(self, body: bytes, document_id: str) -> msgspec.Struct | Invalid:
         members = decode(body, dict[str, msgspec.Raw])

@@ -13,12 +13,12 @@ from service.kinds.account import USER, UserDraft
 from service.kinds.document import DOCUMENT, DocumentDraft
 from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
 
-_MARK_OPTIONS = ("offset_unit",)
+_OPTIONS = ("offset_unit",)
 
 USERS = Users("users", USER, UserDraft)
-DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft)
-EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _MARK_OPTIONS)
-ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _MARK_OPTIONS)
+DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft, _OPTIONS)
+EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _OPTIONS)
+ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _OPTIONS)
 
 PUBLIC: frozenset[Handler] = frozenset({USERS.create, sessions.log_in})
 """Handlers below /v1 that nobody needs to be logged in for."""

@@ -179,7 +179,11 @@ def _check_text(draft: MarkDraft, text: str) -> str:
     if draft.text is None or draft.text == covered:
         return covered
     utf16 = "" if draft.fragments else _utf16_slice(draft, text)
-    hint = " It fits if start and end count UTF-16 units, which this API does not." if draft.text == utf16 else ""
+    hint = (
+        " It fits if start and end count UTF-16 units: ask for that with ?offset_unit=utf16."
+        if draft.text == utf16
+        else ""
+    )
     raise TextMismatchError(
         f"The document has {covered!r} there, the mark says {draft.text!r}.{hint}",
         [FieldError("/text", "not the document's text from start to end")],

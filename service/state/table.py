@@ -150,10 +150,17 @@ class Table:
         """Return the rows that have, in every field named, one of its values."""
         selected: BitMap | None = None
         for name, values in filters.items():
-            bitmaps = self._bitmaps[name]
-            matching = BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
+            matching = self._matching(name, values)
             selected = matching if selected is None else selected & matching
         return self._alive if selected is None else selected
+
+    def _matching(self, name: str, values: Iterable[str]) -> BitMap:
+        if name in self._unique:
+            holders = self._unique[name]
+            rows = (self._rows.get(holders[value]) for value in values if value in holders)
+            return BitMap([row for row in rows if row is not None])
+        bitmaps = self._bitmaps[name]
+        return BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
 
     def only(self, id: str) -> BitMap:  # noqa: A002 - as above
         """Return the row of one entity, none if there is none."""

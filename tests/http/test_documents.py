@@ -59,6 +59,52 @@ async def test_a_text_beyond_4_mib_is_413(anna: Member) -> None:
     assert (answer.status, answer.problem) == (413, "too-large")
 
 
+async def test_somebody_else_s_document_does_not_exist(anna: Member, bert: Member) -> None:
+    """With any method, and in lists."""
+    document = await anna.create("/v1/documents", title="T", text="abc")
+    path = f"/v1/documents/{document['id']}"
+    mark = await anna.create(f"{path}/annotations", start=0, end=1)
+    for target in (path, f"/v1/annotations/{mark['id']}"):
+        for method, body in (("GET", None), ("PATCH", {}), ("PUT", {}), ("DELETE", None)):
+            answer = await bert.call(method, target, body)
+            assert (answer.status, answer.problem) == (404, "not-found"), (method, target)
+    for nested in ("annotations", "extractions"):
+        assert (await bert.call("GET", f"{path}/{nested}")).problem == "not-found"
+        assert (await bert.call("POST", f"{path}/{nested}", {"start": 0, "end": 1})).problem == "not-found"
+        assert (await bert.call("GET", f"/v1/{nested}?document_id={document['id']}")).problem == "not-found"
+    flat = await bert.call("POST", "/v1/annotations", {"document_id": document["id"], "start": 0, "end": 1})
+    assert flat.problem == "not-found"
+    assert (await bert.call("GET", "/v1/documents")).json["items"] == []
+    assert (await bert.call("GET", "/v1/annotations")).json["items"] == []
+    assert (await bert.call("GET", f"/v1/documents?owner_id={anna.id}")).json["items"] == []
+    assert (await anna.call("GET", f"/v1/annotations/{mark['id']}")).json == mark
+
+
+async def test_pages_of_a_document_are_told_in_utf16_units_when_asked_for(anna: Member) -> None:
+    """In and out, with the text of the same request."""
+    page = {"number": 1, "width": 1.0, "height": 2.0}
+    wide = {"text": "a\U0001f600b", "pages": [{**page, "start": 0, "end": 4}]}
+    answer = await anna.call("POST", "/v1/documents?offset_unit=utf16", {"title": "T", **wide})
+    assert answer.json["pages"][0]["end"] == 4
+    location = answer.headers["Location"]
+    assert (await anna.call("GET", location)).json["pages"][0]["end"] == 3
+    assert (await anna.call("GET", f"{location}?offset_unit=utf16")).json["pages"][0]["end"] == 4
+    within = {"pages": [{**page, "start": 0, "end": 2}]}
+    answer = await anna.call("PATCH", f"{location}?offset_unit=utf16", within)
+    assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "/pages/0/end")
+    assert (await anna.call("PATCH", location, within)).json["pages"][0]["end"] == 2
+
+
+async def test_offsets_in_utf16_units_tell_nothing_of_others_texts(anna: Member, bert: Member) -> None:
+    """An offset within a character of somebody else's text is no other answer than any."""
+    document = await anna.create("/v1/documents", title="T", text="a\U0001f600b")
+    mark = await anna.create("/v1/annotations", document_id=document["id"], start=0, end=1)
+    body = {"document_id": document["id"], "start": 0, "end": 2}
+    for method, path in (("POST", "/v1/annotations"), ("PATCH", f"/v1/annotations/{mark['id']}")):
+        answer = await bert.call(method, f"{path}?offset_unit=utf16", body)
+        assert answer.problem == "not-found", (method, path)
+
+
 async def test_marks_are_created_and_listed_below_their_document(anna: Member) -> None:
     """`document_id` may be left out, null, or right."""
     first = await anna.create("/v1/documents", title="T", text="abc")
@@ -79,3 +125,26 @@ async def test_a_mark_for_another_document_than_the_path_s_is_422(anna: Member, 
     body = {"document_id": wrong, "start": 0, "end": 1}
     answer = await anna.call("POST", f"/v1/documents/{document['id']}/annotations", body)
     assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "/document_id")
+
+
+async def test_deleting_a_document_deletes_its_marks(anna: Member) -> None:
+    """All in one, and the ids are gone."""
+    document = await anna.create("/v1/documents", title="T", text="abc")
+    mark = await anna.create(f"/v1/documents/{document['id']}/annotations", start=0, end=1)
+    assert (await anna.call("DELETE", f"/v1/documents/{document['id']}")).status == 204
+    for path in (f"/v1/documents/{document['id']}", f"/v1/annotations/{mark['id']}"):
+        answer = await anna.call("GET", path)
+        assert (answer.status, answer.problem) == (410, "gone")
+    assert (await anna.call("GET", "/v1/annotations")).json["items"] == []
+
+
+async def test_a_text_that_a_mark_points_into_does_not_change(anna: Member) -> None:
+    """Without a mark it may, and the title may always."""
+    document = await anna.create("/v1/documents", title="T", text="abc")
+    path = f"/v1/documents/{document['id']}"
+    assert (await anna.call("PATCH", path, {"text": "abcd"})).status == 200
+    await anna.create(f"{path}/annotations", start=0, end=1)
+    assert (await anna.call("PATCH", path, {"text": "xyz"})).problem == "text-in-use"
+    answer = await anna.call("PATCH", path, {"title": "new"})
+    assert (answer.status, answer.json["title"]) == (200, "new")
+    assert (await anna.call("GET", path)).json["text"] == "abcd"

@@ -104,6 +104,19 @@ async def test_what_is_not_json_is_400(anna: Member, document: dict[str, Any], b
     await unchanged(anna)
 
 
+@pytest.mark.parametrize(("body", "pointer"), NOT_FITTING.values(), ids=NOT_FITTING.keys())
+async def test_what_does_not_fit_is_422_with_the_place(
+    anna: Member, document: dict[str, Any], body: bytes, pointer: str
+) -> None:
+    """Created or changed."""
+    path = f"/v1/documents/{document['id']}"
+    for method, target in (("POST", "/v1/documents"), ("PATCH", path)):
+        answer = await anna.call(method, target, data=body)
+        assert (answer.status, answer.problem) == (422, "invalid"), (method, answer.data)
+        assert answer.json["errors"][0]["pointer"] == pointer
+    await unchanged(anna)
+
+
 @pytest.mark.parametrize(("members", "pointer"), WRONG_MARKS.values(), ids=WRONG_MARKS.keys())
 async def test_a_mark_that_breaks_a_rule_is_422_with_the_place(
     anna: Member, document: dict[str, Any], members: dict[str, Any], pointer: str

@@ -48,6 +48,15 @@ async def test_the_current_session_tells_whose_it_is(anna: Member) -> None:
     assert set(session) == {"id", "user"}
 
 
+async def test_logging_out_ends_the_session_and_no_other(anna: Member, anybody: Member) -> None:
+    """The token is nobody's from then on."""
+    other = await anybody.create("/v1/sessions", LOGIN)
+    assert (await anna.call("DELETE", "/v1/sessions/current")).status == 204
+    assert (await anna.call("GET", "/v1/me")).problem == "unauthenticated"
+    assert (await anna.call("DELETE", "/v1/sessions/current")).problem == "unauthenticated"
+    assert (await Member(anybody.client, other["token"]).call("GET", "/v1/me")).status == 200
+
+
 async def test_a_session_ends_after_its_lifetime(tmp_path: Path) -> None:
     """3.6 milliseconds here."""
     async with open_app(tmp_path / "data", {"sessions": {"lifetime_hours": 1e-6}}) as client:

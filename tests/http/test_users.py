@@ -78,6 +78,73 @@ async def test_registration_is_closed_by_default_where_others_can_reach_the_serv
     assert answer.problem == "forbidden"
 
 
+async def test_a_member_sees_themselves_and_nobody_else(anna: Member, bert: Member) -> None:
+    """Somebody else's id is 404."""
+    assert (await anna.call("GET", f"/v1/users/{anna.id}")).json["id"] == anna.id
+    assert (await anna.call("GET", f"/v1/users/{bert.id}")).problem == "not-found"
+    assert [user["id"] for user in (await anna.call("GET", "/v1/users")).json["items"]] == [anna.id]
+
+
+async def test_an_admin_sees_everybody(admin: Member, anna: Member, bert: Member) -> None:
+    """In order of creation, and by e-mail address."""
+    listed = (await admin.call("GET", "/v1/users")).json["items"]
+    assert [user["id"] for user in listed] == [admin.id, anna.id, bert.id]
+    found = (await admin.call("GET", "/v1/users?email=bert@example.org")).json["items"]
+    assert [user["id"] for user in found] == [bert.id]
+    assert (await admin.call("GET", "/v1/users?email=BERT@example.org")).json["items"] == found
+    assert (await admin.call("GET", "/v1/users?email=nobody@example.org")).json["items"] == []
+    assert (await admin.call("GET", f"/v1/users/{anna.id}")).status == 200
+
+
+async def test_a_member_changes_their_name_but_not_their_role(anna: Member) -> None:
+    """Role and `disabled` are for administrators."""
+    answer = await anna.call("PATCH", f"/v1/users/{anna.id}", {"name": "Anna B."})
+    assert (answer.status, answer.json["name"], answer.headers["ETag"]) == (200, "Anna B.", '"2"')
+    assert (await anna.call("PATCH", f"/v1/users/{anna.id}", {"role": "admin"})).status in (403, 422)
+    assert (await anna.call("GET", "/v1/me")).json["role"] == "member"
+
+
+async def test_an_admin_disables_a_user_whose_sessions_end(admin: Member, anna: Member, anybody: Member) -> None:
+    """A login gets the one generic refusal."""
+    assert (await admin.call("PATCH", f"/v1/users/{anna.id}", {"disabled": True})).status == 200
+    assert (await anna.call("GET", "/v1/me")).problem == "unauthenticated"
+    answer = await anybody.call("POST", "/v1/sessions", {"email": "anna@example.org", "password": PASSWORD})
+    assert (answer.status, answer.problem) == (401, "wrong-credentials")
+
+
+async def test_nobody_changes_or_deletes_somebody_else(anna: Member, bert: Member) -> None:
+    """They may not even know that they exist."""
+    assert (await anna.call("PATCH", f"/v1/users/{bert.id}", {"name": "x"})).problem == "not-found"
+    assert (await anna.call("DELETE", f"/v1/users/{bert.id}")).problem == "not-found"
+    body = {"password": NEW_PASSWORD}
+    assert (await anna.call("PUT", f"/v1/users/{bert.id}/password", body)).problem == "not-found"
+    assert (await bert.call("GET", "/v1/me")).json["name"] == "bert"
+
+
+async def test_deleting_a_user_deletes_what_is_theirs_alone(admin: Member, anna: Member, anybody: Member) -> None:
+    """Their sessions and documents too."""
+    document = await anna.create("/v1/documents", title="mine", text="text")
+    assert (await anna.call("DELETE", f"/v1/users/{anna.id}")).status == 204
+    assert (await anna.call("GET", "/v1/me")).problem == "unauthenticated"
+    assert (await admin.call("GET", f"/v1/users/{anna.id}")).status in (404, 410)
+    assert (await admin.call("GET", f"/v1/documents/{document['id']}")).status in (404, 410)
+    answer = await anybody.call("POST", "/v1/sessions", {"email": "anna@example.org", "password": PASSWORD})
+    assert answer.problem == "wrong-credentials"
+    await anybody.join("anna@example.org")
+
+
+async def test_a_password_is_changed_with_the_current_one(anna: Member, anybody: Member) -> None:
+    """Other sessions end, the one that asked goes on."""
+    other = await anybody.create("/v1/sessions", email="anna@example.org", password=PASSWORD)
+    path, body = f"/v1/users/{anna.id}/password", {"password": NEW_PASSWORD, "current_password": PASSWORD}
+    assert (await anna.call("PUT", path, body)).status == 204
+    assert (await anna.call("GET", "/v1/me")).status == 200
+    assert (await Member(anybody.client, other["token"]).call("GET", "/v1/me")).problem == "unauthenticated"
+    old = await anybody.call("POST", "/v1/sessions", {"email": "anna@example.org", "password": PASSWORD})
+    assert old.problem == "wrong-credentials"
+    await anybody.create("/v1/sessions", email="anna@example.org", password=NEW_PASSWORD)
+
+
 async def test_one_s_own_password_is_not_changed_without_the_current_one(anna: Member) -> None:
     """A stolen token is not enough."""
     path = f"/v1/users/{anna.id}/password"
@@ -86,3 +153,10 @@ async def test_one_s_own_password_is_not_changed_without_the_current_one(anna: M
     wrong = await anna.call("PUT", path, {"password": NEW_PASSWORD, "current_password": "wrong password"})
     assert (wrong.status, wrong.problem) == (403, "forbidden")
     assert (await anna.call("PUT", path, {"password": "short"})).problem == "invalid"
+
+
+async def test_an_admin_resets_a_password_and_ends_the_sessions(admin: Member, anna: Member, anybody: Member) -> None:
+    """They need not know the old one."""
+    assert (await admin.call("PUT", f"/v1/users/{anna.id}/password", {"password": NEW_PASSWORD})).status == 204
+    assert (await anna.call("GET", "/v1/me")).problem == "unauthenticated"
+    await anybody.create("/v1/sessions", email="anna@example.org", password=NEW_PASSWORD)

@@ -23,8 +23,6 @@ from service.commands import (
     List,
     LogIn,
     Register,
-    Replace,
-    Update,
 )
 from service.engine import Engine
 from service.errors import (
@@ -347,17 +345,13 @@ async def test_a_login_with_an_outdated_credential_is_refused(service: Service) 
     assert await service.engine.credential(CredentialOf(actor=None, email="nobody@example.org")) is None
 
 
-async def test_what_this_release_does_not_do_is_refused_and_not_left_out(service: Service) -> None:
-    """UTF-16 offsets, in and out, and a command that no rule knows."""
+async def test_a_command_that_no_rule_knows_is_refused(service: Service) -> None:
+    """It changes nothing."""
     ada = await service.user("ada@example.org")
-    document = await service.document(ada)
-    base: dict[str, Any] = {"actor": ada, "operation": "t", "kind": "document", "id": document}
-    with pytest.raises(MalformedError, match="This release"):
-        await service.engine.submit(Replace(**base, draft=DocumentDraft(), utf16=True))
-    with pytest.raises(MalformedError, match="code points"):
-        await service.engine.get(Get(actor=ada, kind="document", id=document, utf16=True))
-    with pytest.raises(ImmutableError, match="does not know how to Update credential"):
-        await service.engine.submit(Update(**{**base, "kind": "credential"}, patch={}))
+    before = service.log.sequence
+    with pytest.raises(ImmutableError, match="does nothing to session"):
+        await service.engine.submit(Delete(actor=ada, operation="t", kind="session", id=ada.session_id or ""))
+    assert service.log.sequence == before
 
 
 async def test_a_retry_is_answered_as_before_also_after_a_crash_and_a_deletion(service: Service) -> None:
