@@ -19,11 +19,6 @@ from service.ids import IdSource
 from service.passwords import Passwords
 from service.settings import ServerSettings, Settings
 
-_CONNECTIONS_MAX = 1000
-_STOP_SECONDS = 30.0
-_FAILED_LOGINS_MAX = 20
-_FAILED_LOGIN_SECONDS = 6.0
-
 
 def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> Services:
     """Return what requests are answered with. Its gate is closed until it is given an engine.
@@ -40,7 +35,7 @@ def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> S
         now=now,
         registration_open=_registration_open(settings.server),
         status=status,
-        attempts=Attempts(_FAILED_LOGINS_MAX, _FAILED_LOGIN_SECONDS, time.monotonic),
+        attempts=Attempts(settings.limits.failed_logins_max, settings.limits.failed_login_seconds, time.monotonic),
     )
 
 
@@ -61,8 +56,8 @@ def make_runner(app: web.Application) -> Runner:
     return Runner(
         app,
         header_seconds=limits.keepalive_seconds,
-        stop_seconds=_STOP_SECONDS,
-        connections_max=_CONNECTIONS_MAX,
+        stop_seconds=limits.stop_seconds,
+        connections_max=limits.connections_max,
     )
 
 

@@ -6,12 +6,15 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from service.logs import configure
 from service.server import require_c_parser, serve
 from service.settings import SettingsError, Tree, load
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError
+from wal.file_system import FileSystem
 
 EXIT_SETTINGS = 2
 EXIT_LOCKED = 3
@@ -36,9 +39,22 @@ def serve_command(host: str | None, port: int | None, data_dir: str | None, conf
     flags: Tree = {
         section: {key: value for key, value in values.items() if value is not None} for section, values in given.items()
     }
+    run(config, flags)
+
+
+def run(config: Path | None, flags: Tree, file_system: FileSystem | None = None) -> NoReturn:
+    """Serve, and end the process with the exit code that tells what came of it.
+
+    Args:
+        config: A file with settings that differ.
+        flags: Section → key → value, from the command line.
+        file_system: Where the data is; this machine's by default.
+    """
     try:
         require_c_parser()
-        sys.exit(asyncio.run(serve(load(config, os.environ, flags))))
+        settings = load(config, os.environ, flags)
+        configure(settings.logging)
+        sys.exit(asyncio.run(serve(settings, file_system=file_system)))
     except SettingsError as error:
         _fail(EXIT_SETTINGS, error)
     except DirectoryLockedError as error:
@@ -49,7 +65,7 @@ def serve_command(host: str | None, port: int | None, data_dir: str | None, conf
         _fail(EXIT_ADDRESS, error)
 
 
-def _fail(code: int, error: Exception) -> None:
+def _fail(code: int, error: Exception) -> NoReturn:
     click.echo(f"annolog: {error}", err=True)
     sys.exit(code)
 

@@ -7,7 +7,9 @@ import gc
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import structlog
 from aiohttp import http_parser, web
 
@@ -16,9 +18,11 @@ from service.app import make_app, make_runner, make_services
 from service.engine import Engine
 from service.http.call import Gate
 from service.kinds import KINDS
+from service.maintenance import maintain
 from service.settings import Settings
 from service.state.state import State, index_fields
-from wal.compactor import Compactor
+from wal.compactor import CompactionStatus, Compactor
+from wal.file_system import FileSystem
 from wal.log import Log
 from wal.recovery import Report, open_log
 
@@ -26,8 +30,12 @@ EXIT_POISONED = 1
 _logger = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, *, file_system: FileSystem | None = None) -> int:
     """Serve until a signal or a failed sync ends it.
+
+    Args:
+        settings: In force.
+        file_system: Where the data is; this machine's by default.
 
     Returns:
         The exit code: 0 after a signal, 1 after a failed sync.
@@ -40,19 +48,36 @@ async def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     state = State(KINDS)
-    services = make_services(settings, lambda: {"sequence": state.sequence, "entities": dict(state.counts)})
+    status = _Status(state)
+    services = make_services(settings, status.told)
     runner = make_runner(make_app(services))
     await runner.setup()
     site = web.TCPSite(runner, settings.server.host, settings.server.port)
     await site.start()
     try:
-        log, compactor = await _open(settings, state)
-        services.gate.open(Engine(state, log, clock.now))
+        log, compactor = await _open(settings, state, file_system)
+        status.compaction = compactor.status
+        engine = Engine(state, log, clock.now)
+        services.gate.open(engine)
         _say_where(runner)
-        compacting = asyncio.create_task(compactor.run())
-        return await _run(log, services.gate, runner, stop, compacting)
+        background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
+        return await _run(log, services.gate, runner, stop, background)
     finally:
         await runner.cleanup()
+
+
+class _Status:
+    """What administrators may know; there is more of it once the log is open."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.compaction: CompactionStatus | None = None
+
+    def told(self) -> dict[str, Any]:
+        status: dict[str, Any] = {"sequence": self._state.sequence, "entities": dict(self._state.counts)}
+        if self.compaction is not None:
+            status["compaction"] = msgspec.structs.asdict(self.compaction)
+        return status
 
 
 def require_c_parser() -> None:
@@ -65,16 +90,23 @@ def require_c_parser() -> None:
         raise RuntimeError("aiohttp is installed without its C parser. Install it from a wheel, or with a compiler.")
 
 
-async def _open(settings: Settings, state: State) -> tuple[Log, Compactor]:
+async def _open(settings: Settings, state: State, file_system: FileSystem | None) -> tuple[Log, Compactor]:
     directory = await asyncio.to_thread(Path(settings.data.directory).absolute)
     _logger.info(
         "opening",
         directory=str(directory),
-        durability="every answer is synced to this disk first",
-        protects_not_from="the loss of this disk or machine, nor readers of the directory: it is not encrypted",
+        durability="every answer is synced to this disk before it is given",
+        not_protected_from=[
+            "the loss of this disk or this machine: keep copies",
+            "readers of the directory: it holds text and password hashes, unencrypted",
+        ],
     )
     log, report = await open_log(
-        directory, settings.log, state, on_progress=lambda records: _logger.info("replaying", records=records)
+        directory,
+        settings.log,
+        state,
+        file_system=file_system,
+        on_progress=lambda records: _logger.info("replaying", records=records),
     )
     _say_what(state, report)
     # What was recovered stays: the collector need not look at it again.
@@ -86,6 +118,7 @@ async def _open(settings: Settings, state: State) -> tuple[Log, Compactor]:
         settings.compaction,
         index_fields(KINDS),
         epoch=report.epoch,
+        file_system=file_system,
         on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
     )
     return log, compactor
@@ -110,6 +143,12 @@ def _say_what(state: State, report: Report) -> None:
     )
 
 
+def _say_faults(results: list[BaseException | None]) -> None:
+    for result in results:
+        if result is not None and not isinstance(result, asyncio.CancelledError):
+            _logger.error("a background task had ended", exc_info=result)
+
+
 def _say_where(runner: web.BaseRunner) -> None:
     for host, port, *_ in runner.addresses:
         _logger.info("listening", url=f"http://{host}:{port}")
@@ -117,15 +156,16 @@ def _say_where(runner: web.BaseRunner) -> None:
 
 
 async def _run(
-    log: Log, gate: Gate, runner: web.BaseRunner, stop: asyncio.Event, compacting: asyncio.Task[None]
+    log: Log, gate: Gate, runner: web.BaseRunner, stop: asyncio.Event, background: list[asyncio.Task[None]]
 ) -> int:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((stopping, log.poisoned), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     gate.stop()
-    # Its child ends with it; what that has written is a temporary file.
-    compacting.cancel()
-    await asyncio.wait((compacting,))
+    # A compaction's child ends with it; what that has written is a temporary file.
+    for task in background:
+        task.cancel()
+    _say_faults(await asyncio.gather(*background, return_exceptions=True))
     # What is under way is finished before the log is sealed.
     await runner.cleanup()
     await log.close()

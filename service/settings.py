@@ -46,12 +46,37 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: Positive
     keepalive_seconds: Positive
     page_size_max: Annotated[int, Meta(ge=1)]
+    connections_max: Annotated[int, Meta(ge=1)]
+    stop_seconds: Positive
+    failed_logins_max: Annotated[int, Meta(ge=1)]
+    failed_login_seconds: Positive
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a login lasts."""
 
     lifetime_hours: Positive
+
+
+class IdempotencySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long answers are kept for retries."""
+
+    lifetime_hours: Positive
+    entries_max: Annotated[int, Meta(ge=1)]
+
+
+class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How what is past its time is removed."""
+
+    interval_seconds: Positive
+    changes_max: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the process tells what it does."""
+
+    format: Literal["auto", "json", "console"]
+    level: Literal["debug", "info", "warning", "error"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +89,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitSettings
     passwords: PasswordSettings
     sessions: SessionSettings
+    idempotency: IdempotencySettings
+    maintenance: MaintenanceSettings
+    logging: LoggingSettings
 
 
 def load(

@@ -40,7 +40,7 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 
 Client = TestClient[web.Request, None]
-_LISTENING = re.compile(r"listening.*(http://[^\s\"']+)")
+_LISTENING = re.compile(r"^(?=.*listening).*?(http://[^\s\"']+)", re.MULTILINE)
 
 
 class AppServer(BaseTestServer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -22,16 +23,20 @@ PASSWORD = "correct horse battery"
 class Server:
     """A server on a free port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, command: tuple[str, ...] | None = None, environment: dict[str, str] | None = None
+    ) -> None:
         self.directory = directory
+        self._command = command or ("-m", "service.cli", "serve", "--port", "0", "--data-dir", str(directory))
+        self._environment = {**os.environ, **(environment or {})}
         self.start()
 
     def start(self) -> None:
         """Start, and return when it listens and is ready."""
         log = self.directory.with_suffix(".log")
         with log.open("w") as errors:
-            command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--data-dir", str(self.directory)]
-            self.process = subprocess.Popen(command, stderr=errors, stdout=errors)
+            command = [sys.executable, *self._command]
+            self.process = subprocess.Popen(command, stderr=errors, stdout=errors, env=self._environment)
         found = None
         while found is None and self.process.poll() is None:
             time.sleep(0.02)

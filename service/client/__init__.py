@@ -1,1 +1,7 @@
 """The async client: typed results, retries that are safe, pages as async iterators."""
+
+from service.client.client import Client
+from service.client.errors import ClientError, ConnectionLostError, ProblemError, UnexpectedAnswerError
+from service.client.retries import RetryPolicy
+
+__all__ = ["Client", "ClientError", "ConnectionLostError", "ProblemError", "RetryPolicy", "UnexpectedAnswerError"]

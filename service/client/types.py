@@ -76,6 +76,16 @@ class Source(Part, frozen=True, kw_only=True):
     run: str | None = None
 
 
+class PageOf(Part, frozen=True, kw_only=True):
+    """A page: its size in any unit, and which code points of the text are on it."""
+
+    number: int
+    width: float
+    height: float
+    start: int | None = None
+    end: int | None = None
+
+
 class DocumentDraft(Part, frozen=True, kw_only=True):
     """A document to be created or put."""
 
@@ -84,6 +94,8 @@ class DocumentDraft(Part, frozen=True, kw_only=True):
     external_id: str | None = None
     language: str | None = None
     metadata: dict[str, Any] = {}
+    pages: tuple[PageOf, ...] | None = None
+    derived_from: str | None = None
 
 
 class MarkDraft(Part, frozen=True, kw_only=True):
@@ -91,6 +103,7 @@ class MarkDraft(Part, frozen=True, kw_only=True):
 
     document_id: str
     type: str | None = None
+    status: str | None = None
     label: str | None = None
     start: int | None = None
     end: int | None = None
@@ -156,6 +169,8 @@ class Document(Entity, frozen=True, kw_only=True):
     external_id: str | None = None
     language: str | None = None
     metadata: dict[str, Any] = {}
+    pages: tuple[PageOf, ...] | None = None
+    derived_from: str | None = None
 
 
 class Mark(Entity, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.commands import Expire, LogIn, LogOut, Outcome, SetPassword
 from service.decide.access import require_account, require_caller
-from service.decide.decision import CREATED, NO_CONTENT, Context, Decision, created, deleted, updated
+from service.decide.decision import CREATED, NO_CONTENT, OK, Context, Decision, created, deleted, updated
 from service.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from service.kinds.account import CREDENTIAL, SESSION, Credential, Session
 from service.kinds.private import IDEMPOTENCY
@@ -74,10 +74,11 @@ def expire(context: Context, command: Expire) -> Decision:
     """Delete what is past its time: the oldest answers, and the oldest sessions.
 
     Sessions are looked at in the order of creation, so those that were given a shorter life than earlier ones stay
-    until these have ended; they are refused all the same.
+    until these have ended; they are refused all the same. The outcome's status is 200 if there may be more.
     """
     changes = [*_expired_answers(context, command), *_expired_sessions(context, command.limit)]
-    return Decision(changes[: command.limit], Outcome(status=NO_CONTENT))
+    status = OK if len(changes) >= command.limit else NO_CONTENT
+    return Decision(changes[: command.limit], Outcome(status=status))
 
 
 def _expired_answers(context: Context, command: Expire) -> list[Change]:
