@@ -1,0 +1,147 @@
+"""Durable creates against the same application with the log left out, interleaved in one run.
+
+Run as ``python -m bench.create``; `make bench` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.load import Target
+
+TARGET_RATIO = 0.90
+RESULTS = Path("bench/results")
+
+
+class Side:
+    """One side: its process, and what its rounds gave.
+
+    Attributes:
+        rates: Requests a second of each round.
+        cpu: Microseconds of CPU time of the server a request, of each round.
+    """
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.name = name
+        self.rates: list[float] = []
+        self.cpu: list[float] = []
+        command = [sys.executable, "-m", "bench.side", name, *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._target = Target(int(self._line()))
+
+    async def prepare(self, clients: int, seconds: float) -> None:
+        """Make what the rounds need, and warm up."""
+        await self._target.prepare()
+        await self._target.load(clients, seconds)
+
+    async def round(self, clients: int, seconds: float) -> None:
+        """Load it once, and keep the figures."""
+        before = self._cpu_seconds()
+        answered = await self._target.load(clients, seconds)
+        self.rates.append(answered.requests / answered.seconds)
+        self.cpu.append((self._cpu_seconds() - before) / answered.requests * 1e6)
+
+    def close(self) -> None:
+        """End its process."""
+        self._process.communicate()
+
+    def _cpu_seconds(self) -> float:
+        if self._process.stdin is None:
+            raise RuntimeError("the side has no standard input")
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._line())
+
+    def _line(self) -> str:
+        if self._process.stdout is None:
+            raise RuntimeError("the side has no standard output")
+        return self._process.stdout.readline()
+
+
+async def compare(rounds: int, seconds: float, clients: int) -> dict[str, Any]:
+    """Return the figures of both sides, and their ratios.
+
+    Args:
+        rounds: Of each side; which goes first alternates.
+        seconds: Of each round.
+        clients: At the same time.
+    """
+    with tempfile.TemporaryDirectory(prefix="annolog-bench-") as directory:
+        durable, memory = Side("durable", directory), Side("memory")
+        try:
+            for side in (durable, memory):
+                await side.prepare(clients, min(seconds, 1.0))
+            for number in range(rounds):
+                for side in (durable, memory) if number % 2 else (memory, durable):
+                    await side.round(clients, seconds)
+        finally:
+            durable.close()
+            memory.close()
+    pairs = list(zip(durable.rates, memory.rates, strict=True))
+    return {
+        "rounds": rounds,
+        "seconds": seconds,
+        "clients": clients,
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}",
+        "sides": {side.name: {"rates": side.rates, "cpu_us": side.cpu} for side in (durable, memory)},
+        "ratio": statistics.median(durable.rates) / statistics.median(memory.rates),
+        "ratio_of_pairs": statistics.median(one / other for one, other in pairs),
+        "cpu_ratio": statistics.median(memory.cpu) / statistics.median(durable.cpu),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as a Markdown table."""
+    extent = f"{figures['clients']} clients, {figures['rounds']} interleaved rounds of {figures['seconds']} s a side"
+    lines = [
+        f"{extent}; {figures['machine']}",
+        "",
+        "| side | creates/s, median | quartiles | server CPU a request, median |",
+        "|---|---|---|---|",
+    ]
+    for name, side in figures["sides"].items():
+        low, middle, high = quartiles(side["rates"])
+        cpu = statistics.median(side["cpu_us"])
+        lines.append(f"| {name} | {middle:,.0f} | {low:,.0f} to {high:,.0f} | {cpu:,.0f} µs |")
+    lines += ["", f"Ratio of medians: {figures['ratio']:.3f}; median of the pairs' ratios: "]
+    lines[-1] += f"{figures['ratio_of_pairs']:.3f}; by CPU time of the server: {figures['cpu_ratio']:.3f}."
+    return "\n".join(lines)
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """Return the lower quartile, the median and the upper quartile."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.05), default=3.0, show_default=True)
+@click.option("--clients", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
+def main(rounds: int, seconds: float, clients: int, results: Path) -> None:
+    """Compare durable creates with the same application without a log; exit 1 below the target."""
+    figures = asyncio.run(compare(rounds, seconds, clients))
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "create.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    click.echo(table(figures))
+    reached = figures["ratio"] >= TARGET_RATIO
+    click.echo(f"{'PASS' if reached else 'FAIL'}: at least {TARGET_RATIO:.2f} wanted")
+    sys.exit(0 if reached else 1)
+
+
+if __name__ == "__main__":
+    main()

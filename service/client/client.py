@@ -1,0 +1,129 @@
+"""The client that users of Annolog write against."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+
+import msgspec
+from aiohttp import hdrs
+
+from service.client.collection import Collection, Readable, decoded
+from service.client.retries import RetryPolicy
+from service.client.transport import Request, Sleep, Statistics, Transport
+from service.client.types import (
+    Annotation,
+    AnnotationDraft,
+    Document,
+    DocumentDraft,
+    Extraction,
+    ExtractionDraft,
+    Session,
+    User,
+)
+
+_USERS = "/v1/users"
+_SESSIONS = "/v1/sessions"
+_CURRENT = "/v1/sessions/current"
+
+
+class Client:
+    """A user's way to an Annolog server.
+
+    Every call may raise a `ClientError`: `ProblemError` if the server refuses, `ConnectionLostError` if it did not
+    answer at any try, `UnexpectedAnswerError` if something else answers. Connections that are lost, 429 and 503 are
+    tried again as the policy says; mutations safely, because their idempotency key stays the same.
+
+    Args:
+        url: Of the server, for example ``http://127.0.0.1:8080``.
+        token: Of a session; `login` sets it.
+        policy: When to try again.
+        timeout_seconds: For each try.
+        connections_max: At the same time.
+        sleep: Waits between tries; tests pass their own.
+
+    Attributes:
+        users: Those that the user may see. They come to be through `register`.
+        documents: The user's.
+        extractions: What models found in them.
+        annotations: What people say about them.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        policy: RetryPolicy | None = None,
+        timeout_seconds: float = 60.0,
+        connections_max: int = 64,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._transport = Transport(
+            url,
+            token=token,
+            policy=policy or RetryPolicy(),
+            timeout_seconds=timeout_seconds,
+            connections_max=connections_max,
+            sleep=sleep,
+        )
+        self.users = Readable[User](self._transport, _USERS, User)
+        self.documents = Collection[DocumentDraft, Document](self._transport, "/v1/documents", Document)
+        self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
+        self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def token(self) -> str | None:
+        """Of the session in use."""
+        return self._transport.token
+
+    @property
+    def statistics(self) -> Statistics:
+        """What this client has done so far."""
+        return self._transport.statistics
+
+    async def close(self) -> None:
+        """Close all connections; the session on the server goes on."""
+        await self._transport.close()
+
+    async def register(self, email: str, password: str, *, name: str = "") -> User:
+        """Create a user.
+
+        A registration whose connection was lost is not repeated: it carries no idempotency key. If it was carried
+        out, `login` works.
+        """
+        body = {"email": email, "name": name, "password": password}
+        return decoded(await self._post(_USERS, body, repeatable=False), User, f"POST {_USERS}")
+
+    async def login(self, email: str, password: str) -> Session:
+        """Open a session and use it from now on."""
+        answer = await self._post(_SESSIONS, {"email": email, "password": password}, repeatable=True)
+        session = decoded(answer, Session, f"POST {_SESSIONS}")
+        self._transport.token = session.token
+        return session
+
+    async def logout(self) -> None:
+        """End the session in use."""
+        await self._transport.send(Request(method=hdrs.METH_DELETE, path=_CURRENT, repeatable=False))
+        self._transport.token = None
+
+    async def me(self) -> User:
+        """Return who is logged in."""
+        return decoded(await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/me")), User, "GET /v1/me")
+
+    async def set_password(self, user_id: str, password: str, *, current_password: str | None = None) -> None:
+        """Set a password; one's own needs the current one. It ends the other sessions of that user."""
+        body = {"password": password, "current_password": current_password}
+        path = f"{_USERS}/{user_id}/password"
+        request = Request(method=hdrs.METH_PUT, path=path, body=msgspec.json.encode(body), repeatable=False)
+        await self._transport.send(request)
+
+    async def _post(self, path: str, body: dict[str, Any], *, repeatable: bool) -> Any:
+        request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), repeatable=repeatable)
+        return await self._transport.send(request)

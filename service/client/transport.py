@@ -1,0 +1,186 @@
+"""One request with all its tries.
+
+Every mutation carries an idempotency key, which is the same at each try: the server gives the first answer again if
+an earlier try was carried out. That is what makes it safe to try again when a connection was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs
+
+from service.client.errors import ClientError, ConnectionLostError, Problem, ProblemError, UnexpectedAnswerError
+from service.client.retries import RetryPolicy, is_transient, retry_after
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_REPLAYED = "Idempotency-Replayed"
+_ERROR = 400
+# Others than connection errors: a timeout of any sort, an answer that ends too early.
+_LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked.
+
+    Attributes:
+        method: Of HTTP.
+        path: Below the server's address.
+        query: Its parameters; several under one name are a list.
+        body: As it is sent at each try.
+        media_type: Of the body.
+        headers: Besides those for the body, the token and the key.
+        idempotency_key: None where the server takes none.
+        repeatable: Doing it twice does no harm.
+    """
+
+    method: str
+    path: str
+    query: list[tuple[str, str]] = []
+    body: bytes | None = None
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = {}
+    idempotency_key: str | None = None
+    repeatable: bool = True
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A response that is no error."""
+
+    status: int
+    body: bytes
+    replayed: bool
+
+
+class Statistics(msgspec.Struct, kw_only=True):
+    """What a client has done.
+
+    Attributes:
+        requests: That were answered.
+        retries: Tries besides the first of each request.
+        replayed: Answers that the server had given to an earlier request under the same key.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    replayed: int = 0
+
+
+class Transport:
+    """Sends requests to one server.
+
+    Args:
+        url: Of the server, without ``/v1``.
+        token: Of a session.
+        policy: When to try again.
+        timeout_seconds: For each try.
+        connections_max: At the same time.
+        sleep: Waits; tests pass their own.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        policy: RetryPolicy,
+        timeout_seconds: float,
+        connections_max: int,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+        self.statistics = Statistics()
+        self._policy = policy
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._connections_max = connections_max
+        self._sleep = sleep
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request until it is answered.
+
+        Raises:
+            ProblemError: The server refuses.
+            ConnectionLostError: No try was answered.
+            UnexpectedAnswerError: Something answers that is no Annolog server.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            self.statistics.retries += tries > 1
+            outcome, wait_seconds, transient = await self._attempt(request, tries)
+            if isinstance(outcome, Answer):
+                self.statistics.requests += 1
+                self.statistics.replayed += outcome.replayed
+                return outcome
+            pause = self._policy.pause(tries, wait_seconds) if transient else None
+            if pause is None:
+                raise outcome
+            await self._sleep(pause)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _attempt(self, request: Request, tries: int) -> tuple[Answer | ClientError, float | None, bool]:
+        """Try once: the answer or error, what the server asks to wait in seconds, and if a further try may help."""
+        call = f"{request.method} {request.path}"
+        try:
+            response, body = await self._exchange(request)
+        except _LOST as error:
+            # Nothing was sent if the connection never came about.
+            harmless = request.repeatable or isinstance(error, aiohttp.ClientConnectorError)
+            return ConnectionLostError(call, tries, error, request.idempotency_key), None, harmless
+        if response.status < _ERROR:
+            replayed = response.headers.get(_REPLAYED) == "true"
+            return Answer(status=response.status, body=body, replayed=replayed), None, False
+        failure = _failure(call, response, body, request.idempotency_key)
+        name = failure.name if isinstance(failure, ProblemError) else ""
+        transient = is_transient(response.status, name, repeatable=request.repeatable)
+        return failure, retry_after(response.headers.get(hdrs.RETRY_AFTER)), transient
+
+    async def _exchange(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
+        headers = dict(request.headers)
+        if self.token is not None:
+            headers[hdrs.AUTHORIZATION] = f"Bearer {self.token}"
+        if request.idempotency_key is not None:
+            headers[IDEMPOTENCY_KEY] = request.idempotency_key
+        if request.body is not None:
+            headers[hdrs.CONTENT_TYPE] = request.media_type
+        # As a file, because aiohttp warns of large bytes.
+        data = None if request.body is None else io.BytesIO(request.body)
+        url = self.url + request.path
+        session = self._opened()
+        async with session.request(
+            request.method, url, params=request.query, data=data, headers=headers, allow_redirects=False
+        ) as response:
+            return response, await response.read()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._connections_max)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        return self._session
+
+
+def new_key() -> str:
+    """Return an idempotency key that nobody has used."""
+    return uuid.uuid4().hex
+
+
+def _failure(call: str, response: aiohttp.ClientResponse, body: bytes, key: str | None) -> ClientError:
+    try:
+        members: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+        problem = msgspec.convert(members, Problem)
+    except msgspec.MsgspecError:
+        return UnexpectedAnswerError(call, response.status, f"{response.content_type} in place of a problem")
+    return ProblemError(call, problem, members, key)
