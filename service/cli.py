@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from service.brat.cli import export_group, import_group
 from service.logs import configure
 from service.server import require_c_parser, serve
 from service.settings import SettingsError, Tree, load
@@ -26,6 +27,10 @@ EXIT_ADDRESS = 5
 @click.version_option(package_name="annolog")
 def main() -> None:
     """Annolog, the durable backend of a document-annotation product."""
+
+
+main.add_command(import_group)
+main.add_command(export_group)
 
 
 @main.command("serve")

@@ -1,0 +1,1 @@
+"""Tests of brat stand-off, in and out."""
