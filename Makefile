@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 PORT ?= 8080
 
-.PHONY: setup run test bench lint format
+.PHONY: setup run test demo bench lint format
 
 setup: $(STAMP)
 
@@ -20,6 +20,9 @@ run: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest
+
+demo: $(STAMP)
+	$(BIN)/python -m bench.demo
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.create

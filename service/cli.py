@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from service.brat.cli import export_group, import_group
 from service.logs import configure
 from service.server import require_c_parser, serve
-from service.settings import SettingsError, Tree, load
+from service.settings import SettingsError, Tree, load, load_with_sources
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError
 from wal.file_system import FileSystem
 
@@ -45,6 +46,21 @@ def serve_command(host: str | None, port: int | None, data_dir: str | None, conf
         section: {key: value for key, value in values.items() if value is not None} for section, values in given.items()
     }
     run(config, flags)
+
+
+@main.command("config")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings that differ.")
+def config_command(config: Path | None) -> None:
+    """Print the settings in force as TOML, each with where it came from. None of them is a secret."""
+    try:
+        loaded = load_with_sources(config, os.environ)
+    except SettingsError as error:
+        _fail(EXIT_SETTINGS, error)
+    for section, values in loaded.tree.items():
+        click.echo(f"[{section}]")
+        for key, value in values.items():
+            click.echo(f"{key} = {json.dumps(value)}  # {loaded.sources[section, key]}")
+        click.echo()
 
 
 def run(config: Path | None, flags: Tree, file_system: FileSystem | None = None) -> NoReturn:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -94,6 +94,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     logging: LoggingSettings
 
 
+class Loaded(NamedTuple):
+    """Settings, and where each of them came from.
+
+    Attributes:
+        settings: In force.
+        tree: The same as section → key → value.
+        sources: Section and key → the file, the environment, the command line, or the default.
+    """
+
+    settings: Settings
+    tree: Tree
+    sources: dict[tuple[str, str], str]
+
+
 def load(
     config: Path | None = None, environment: Mapping[str, str] | None = None, flags: Tree | None = None
 ) -> Settings:
@@ -107,13 +121,22 @@ def load(
     Raises:
         SettingsError: A setting is unknown or unusable, or the file cannot be read.
     """
+    return load_with_sources(config, environment, flags).settings
+
+
+def load_with_sources(
+    config: Path | None = None, environment: Mapping[str, str] | None = None, flags: Tree | None = None
+) -> Loaded:
+    """Return the settings in force and where they came from; arguments and errors as those of `load`."""
     tree: Tree = tomllib.loads(files("config").joinpath("default.toml").read_text(encoding="utf-8"))
-    if config is not None:
-        _merge(tree, _read(config), str(config))
-    _merge(tree, _from_environment(environment or {}, tree), "the environment")
-    _merge(tree, flags or {}, "the command line")
+    sources = {(section, key): "default" for section, values in tree.items() for key in values}
+    given: list[tuple[str, Mapping[str, Any]]] = [] if config is None else [(str(config), _read(config))]
+    given += [("the environment", _from_environment(environment or {}, tree)), ("the command line", flags or {})]
+    for source, over in given:
+        _merge(tree, over, source)
+        sources |= {(section, key): source for section, values in over.items() for key in values}
     try:
-        return msgspec.convert(tree, Settings, strict=True)
+        return Loaded(msgspec.convert(tree, Settings, strict=True), tree, sources)
     except msgspec.ValidationError as error:
         raise SettingsError(f"A setting cannot be used: {error}.") from error
 
