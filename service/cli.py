@@ -15,6 +15,7 @@ from service.brat.cli import export_group, import_group
 from service.logs import configure
 from service.server import require_c_parser, serve
 from service.settings import SettingsError, Tree, load, load_with_sources
+from service.users_cli import user_group
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError
 from wal.file_system import FileSystem
 
@@ -32,6 +33,7 @@ def main() -> None:
 
 main.add_command(import_group)
 main.add_command(export_group)
+main.add_command(user_group)
 
 
 @main.command("serve")

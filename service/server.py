@@ -15,6 +15,7 @@ from aiohttp import http_parser, web
 
 from service import clock
 from service.app import make_app, make_runner, make_services
+from service.control import listening
 from service.engine import Engine
 from service.http.call import Gate
 from service.kinds import KINDS
@@ -61,7 +62,8 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         services.gate.open(engine)
         _say_where(runner)
         background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
-        return await _run(log, services.gate, runner, stop, background)
+        async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
+            return await _run(log, services.gate, runner, stop, background)
     finally:
         await runner.cleanup()
 

@@ -16,6 +16,8 @@ from service.passwords import PasswordSettings
 from wal.settings import CompactionSettings, LogSettings
 
 ENVIRONMENT_PREFIX = "ANNOLOG_"
+PASSWORD_VARIABLE = "ANNOLOG_PASSWORD"  # noqa: S105 - its name, not its value
+"""For commands that log in or set a password; it is no setting."""
 _SEPARATOR = "__"
 Positive = Annotated[float, Meta(gt=0)]
 Tree = dict[str, dict[str, Any]]
@@ -151,7 +153,7 @@ def _read(path: Path) -> Tree:
 def _from_environment(environment: Mapping[str, str], known: Tree) -> Tree:
     tree: Tree = {}
     for name, text in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == PASSWORD_VARIABLE:
             continue
         section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition(_SEPARATOR)
         if not separator:

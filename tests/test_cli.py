@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import stat
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from service.settings import load
+from tests.test_server import PASSWORD, Server
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,3 +51,90 @@ def test_config_refuses_what_serve_refuses(tmp_path: Path) -> None:
     done = run("config", "--config", str(own))
     assert done.returncode == 2
     assert "The nearest is 'port'" in done.stderr
+
+
+def users(directory: Path, *arguments: str, password: str = PASSWORD) -> list[dict[str, Any]]:
+    """Run `annolog user` and return the users that it shows."""
+    done = run("user", *arguments, "--data-dir", str(directory), ANNOLOG_PASSWORD=password)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(params=[True, False], ids=["running", "stopped"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Return a data directory, with a server on it and without."""
+    directory = tmp_path / "data"
+    server = Server(directory) if request.param else None
+    yield directory
+    if server is not None:
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        assert not (directory / "control.sock").exists()
+
+
+def test_users_are_added_listed_and_changed(directory: Path) -> None:
+    """Whether the server runs or not; who logs in has the role and the password that were set."""
+    added = users(directory, "add", "Ada@example.org", "--name", "Ada", "--role", "admin")
+    assert [(user["email"], user["role"]) for user in added] == [("ada@example.org", "admin")]
+    users(directory, "add", "bob@example.org")
+    assert users(directory, "role", "bob@example.org", "admin")[0]["role"] == "admin"
+    users(directory, "reset-password", "bob@example.org", password="another horse battery")
+    listed = users(directory, "list")
+    assert [user["email"] for user in listed] == ["ada@example.org", "bob@example.org"]
+    assert "another horse battery" not in str(listed)
+
+
+def test_what_is_refused_ends_with_1_and_a_reason(directory: Path) -> None:
+    """An address that is taken, and one that nobody has."""
+    users(directory, "add", "ada@example.org")
+    environment = {"ANNOLOG_PASSWORD": PASSWORD}
+    for arguments, reason in (
+        (("add", "ada@example.org"), "is registered already"),
+        (("role", "x@example.org", "admin"), "no user"),
+        (("add", "nobody"), "'nobody' cannot be added"),
+    ):
+        done = run("user", *arguments, "--data-dir", str(directory), **environment)
+        assert done.returncode == 1
+        assert reason in done.stderr
+    short = run("user", "add", "c@example.org", "--data-dir", str(directory), ANNOLOG_PASSWORD="short")
+    assert short.returncode == 2
+    assert "expected 8 at least" in short.stderr
+
+
+def test_a_password_that_was_reset_is_the_one_that_logs_in(tmp_path: Path) -> None:
+    """At once, while the server runs; the sessions before it have ended."""
+    server = Server(tmp_path / "data")
+    try:
+        credentials = {"email": "ada@example.org", "password": PASSWORD}
+        users(server.directory, "add", "ada@example.org")
+        token = server.call("POST", "/v1/sessions", credentials)[1]["token"]
+        users(server.directory, "reset-password", "ada@example.org", password="another horse battery")
+        assert server.call("GET", "/v1/me", token=token)[0] == 401
+        assert server.call("POST", "/v1/sessions", credentials)[0] == 401
+        credentials["password"] = "another horse battery"
+        assert server.call("POST", "/v1/sessions", credentials)[0] == 201
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def test_the_control_socket_is_its_owner_s_alone_and_takes_no_rubbish(tmp_path: Path) -> None:
+    """It answers with an error and goes on; one that a killed server left is replaced."""
+    server = Server(tmp_path / "data")
+    path = server.directory / "control.sock"
+    try:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        for line in (b"rubbish\n", b"{}\n", b'{"operation":"list","more":1}\n', b"x" * 100_000 + b"\n"):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(path))
+                caller.sendall(line)
+                answer = caller.makefile("rb").readline()
+            assert answer == b"" if len(line) > 70_000 else json.loads(answer)["error"]
+        server.process.kill()
+        server.process.wait()
+        assert path.exists()
+        server.start()
+        assert users(server.directory, "list") == []
+    finally:
+        server.process.kill()
+        server.process.wait()
