@@ -1,0 +1,39 @@
+"""The API's description names every path and every problem, and no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import service.http.problems
+from service.errors import DomainError
+from service.http.routes import routes
+
+TEXT = (Path(__file__).parent.parent.parent / "docs" / "http.md").read_text()
+INTERNAL = {"unprocessable"}
+
+
+def descendants(cls: type[DomainError]) -> Iterator[type[DomainError]]:
+    """Yield all classes below one."""
+    for child in cls.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def test_every_path_is_described() -> None:
+    """With its methods in the same row."""
+    table = [line for line in TEXT.splitlines() if line.startswith("| `/")]
+    rows = {path: line for line in table for path in re.findall(r"`(/[^`]+)`", line.split("|")[1])}
+    for route in routes():
+        assert route.method in rows[route.path], (route.method, route.path)
+
+
+def test_every_problem_is_described() -> None:
+    """With its status; and none that there is not."""
+    assert service.http.problems.page is not None
+    described = {
+        (int(status), name) for status, name in re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", TEXT, re.MULTILINE)
+    }
+    known = {(cls.status, cls.name) for cls in descendants(DomainError) if cls.name not in INTERNAL}
+    assert described == known
