@@ -138,8 +138,9 @@ def main(rounds: int, seconds: float, clients: int, results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
     (results / "create.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     click.echo(table(figures))
-    reached = figures["ratio"] >= TARGET_RATIO
-    click.echo(f"{'PASS' if reached else 'FAIL'}: at least {TARGET_RATIO:.2f} wanted")
+    # Neighbouring rounds see the same noise, so their ratio counts as much as that of the medians.
+    reached = min(figures["ratio"], figures["ratio_of_pairs"]) >= TARGET_RATIO
+    click.echo(f"{'PASS' if reached else 'FAIL'}: at least {TARGET_RATIO:.2f} wanted, of both ratios of rates")
     sys.exit(0 if reached else 1)
 
 
