@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -28,12 +29,14 @@ class Side:
     """One side: its process, and what its rounds gave.
 
     Attributes:
+        requests: Of each round.
         rates: Requests a second of each round.
-        cpu: Microseconds of CPU time of the server a request, of each round.
+        cpu: Microseconds of CPU time a request, of the server and its processes, of each round.
     """
 
     def __init__(self, name: str, *arguments: str) -> None:
         self.name = name
+        self.requests: list[int] = []
         self.rates: list[float] = []
         self.cpu: list[float] = []
         command = [sys.executable, "-m", "bench.side", name, *arguments]
@@ -49,6 +52,7 @@ class Side:
         """Load it once, and keep the figures."""
         before = self._cpu_seconds()
         answered = await self._target.load(clients, seconds)
+        self.requests.append(answered.requests)
         self.rates.append(answered.requests / answered.seconds)
         self.cpu.append((self._cpu_seconds() - before) / answered.requests * 1e6)
 
@@ -93,12 +97,25 @@ async def compare(rounds: int, seconds: float, clients: int) -> dict[str, Any]:
         "rounds": rounds,
         "seconds": seconds,
         "clients": clients,
-        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}",
-        "sides": {side.name: {"rates": side.rates, "cpu_us": side.cpu} for side in (durable, memory)},
+        "machine": machine(Path(tempfile.gettempdir())),
+        "sides": {
+            side.name: {"requests": side.requests, "rates": side.rates, "cpu_us": side.cpu}
+            for side in (durable, memory)
+        },
         "ratio": statistics.median(durable.rates) / statistics.median(memory.rates),
         "ratio_of_pairs": statistics.median(one / other for one, other in pairs),
         "cpu_ratio": statistics.median(memory.cpu) / statistics.median(durable.cpu),
     }
+
+
+def machine(directory: Path) -> str:
+    """Name what a run is measured on: the processor, the system, and the file system of a directory."""
+    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    below = [(path, kind) for path, kind in mounts if directory.resolve().is_relative_to(path)]
+    _, file_system = max(below, key=lambda mount: len(mount[0]))
+    processor = f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}"
+    return f"{processor}, {file_system}, {platform.platform()}, Python {platform.python_version()}"
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """One side of the benchmark as a process: the real application, over a durable log or over none.
 
 Run as ``python -m bench.side durable DIRECTORY`` or ``python -m bench.side memory``. It prints its port when it is
-ready, and the CPU seconds that it has used at each line that it reads.
+ready, and at each line that it reads the CPU seconds that it and the processes it started have used. The durable side
+compacts as a server does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import sys
 import time
 from pathlib import Path
@@ -20,7 +22,8 @@ from service.app import make_app, make_runner, make_services
 from service.engine import Engine, Log
 from service.kinds import KINDS
 from service.settings import load
-from service.state.state import State
+from service.state.state import State, index_fields
+from wal.compactor import Compactor
 from wal.recovery import open_log
 
 
@@ -29,8 +32,11 @@ async def run(side: str, directory: Path | None) -> None:
     settings = load(flags={"passwords": {"memory_kib": 8, "passes": 1}})
     state = State(KINDS)
     log: Log = MemoryLog()
+    compacting: asyncio.Task[None] | None = None
     if side == "durable" and directory is not None:
-        log, _ = await open_log(directory, settings.log, state)
+        log, report = await open_log(directory, settings.log, state)
+        compactor = Compactor(log, directory, settings.compaction, index_fields(KINDS), epoch=report.epoch)
+        compacting = asyncio.create_task(compactor.run())
     services = make_services(settings, dict)
     services.gate.open(Engine(state, log, clock.now))
     gc.collect()
@@ -42,9 +48,22 @@ async def run(side: str, directory: Path | None) -> None:
     sys.stdout.write(f"{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     while await asyncio.to_thread(sys.stdin.readline):
-        sys.stdout.write(f"{time.process_time()}\n")
+        sys.stdout.write(f"{cpu_seconds()}\n")
         sys.stdout.flush()
+    if compacting is not None:
+        compacting.cancel()
     await runner.cleanup()
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process, of the children that live and of those that have ended, in seconds."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            # Nanoseconds on the CPU; each child has one thread.
+            total += int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
+    return total
 
 
 if __name__ == "__main__":

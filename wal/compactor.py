@@ -17,7 +17,7 @@ import msgspec
 
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Failure, Job
-from wal.errors import ClosedError, CompactionError, PoisonedError, WalError
+from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError, WalError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
@@ -123,7 +123,7 @@ class Compactor:
 
         Raises:
             CompactionError: It failed or does not verify; nothing was renamed or pruned.
-            NoRoomError: The disk has no room for the segment that has to follow the sealed one.
+            NoRoomError: There is no room for a segment behind the tail, and nothing new was sealed before.
             WalError: The log takes no more.
             OSError: The disk refused.
         """
@@ -139,10 +139,17 @@ class Compactor:
                 self.status.running = False
 
     async def _compact(self) -> Compacted | None:
-        await self._log.rotate()
-        sealed, covered = self._log.sealed, self._log.bytes
+        refused: NoRoomError | None = None
+        try:
+            await self._log.rotate()
+        except NoRoomError as error:
+            # A busy log rotates by itself: what it has sealed can be folded all the same.
+            refused = error
+        sealed, covered = self._log.sealed, self._log.bytes - self._log.tail_bytes
         job = None if sealed is None else await asyncio.to_thread(self._job, sealed)
         if sealed is None or job is None:
+            if refused is not None:
+                raise refused
             return None
         compacted = await self._run_job(job)
         if (compacted.sequence, compacted.state_digest) != sealed or compacted.sealed_digest != sealed.state_digest:

@@ -1,7 +1,7 @@
 """The log store of one machine: a directory of segments, of which the last, the tail, is written.
 
-Everything here blocks and is called from one thread at a time: `append` and `rotate` from the log's writer
-thread, `prepare` from another one, which touches only the file that is not a segment yet.
+`append` and `rotate` are called on the event loop, one at a time, and leave what blocks to the writer. `prepare` blocks
+and is called from a thread; it touches only the file that is not a segment yet.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from wal.segment import (
     segment_path,
 )
 from wal.settings import LogSettings
+from wal.writer import Done, Writer
 
 PREPARED_NAME = "prepared.tmp"
 
@@ -51,14 +52,25 @@ class FileStore:
         settings: Sizes.
         tail: The segment to go on with.
         epoch: Of this opening.
+        writer: Stopped by `close`.
     """
 
-    def __init__(self, file_system: FileSystem, directory: Path, settings: LogSettings, tail: Tail, epoch: int) -> None:
+    def __init__(
+        self,
+        file_system: FileSystem,
+        directory: Path,
+        settings: LogSettings,
+        tail: Tail,
+        *,
+        epoch: int,
+        writer: Writer,
+    ) -> None:
         self._file_system = file_system
         self._directory = directory
         self._settings = settings
         self._tail = tail
         self._epoch = epoch
+        self._writer = writer
         self._prepared: File | None = None
         self._stopping = False
 
@@ -67,38 +79,23 @@ class FileStore:
         """Where in the tail the next record goes, in bytes."""
         return self._tail.position
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry], done: Done) -> None:
         """Write a batch with one write and make it durable with one sync.
 
-        Raises:
-            OSError: It may or may not be durable; nothing may be appended any more.
+        Args:
+            entries: The batch.
+            done: Called with an error if it may or may not be durable; nothing may be appended any more then.
         """
         tail = self._tail
         frames, digest = self._frame(entries)
-        tail.file.write_at(tail.position, frames)
-        tail.file.sync()
+        offset = tail.position
         tail.position += len(frames)
         tail.digest = digest
+        self._writer.write(tail.file, offset, frames, done)
 
-    def rotate(self, seal: Entry) -> None:
-        """Put the prepared segment behind the tail, then seal the tail.
-
-        The successor is durable before the seal names it; only then may a record go into it.
-
-        Raises:
-            OSError: As `append`.
-        """
-        if self._prepared is None:
-            raise OSError("no segment is prepared")
-        frames, digest = self._frame([seal])
-        first = seal.sequence + 1
-        header = SegmentHeader(first, self._epoch, self._settings.segment_bytes, self._tail.header.log_id, digest)
-        successor = publish(self._file_system, self._directory, self._prepared, header)
-        self._prepared = None
-        self._tail.file.write_at(self._tail.position, frames)
-        self._tail.file.sync()
-        self._tail.file.close()
-        self._tail = successor
+    def rotate(self, seal: Entry, done: Done) -> None:
+        """Put the prepared segment behind the tail, then seal the tail; `done` as for `append`."""
+        self._writer.run(lambda: self._rotate(seal), done)
 
     def prepare(self) -> None:
         """Make the next segment's file: zero-filled, in pieces with a rest between them, and synced.
@@ -127,10 +124,25 @@ class FileStore:
         self._stopping = True
 
     def close(self) -> None:
-        """Close the files; nothing is written."""
+        """Stop the writer and close the files; nothing is written."""
+        self._writer.stop()
         self._tail.file.close()
         if self._prepared is not None:
             self._prepared.close()
+
+    def _rotate(self, seal: Entry) -> None:
+        # The successor is durable before the seal names it; only then may a record go into it.
+        if self._prepared is None:
+            raise OSError("no segment is prepared")
+        frames, digest = self._frame([seal])
+        first = seal.sequence + 1
+        header = SegmentHeader(first, self._epoch, self._settings.segment_bytes, self._tail.header.log_id, digest)
+        successor = publish(self._file_system, self._directory, self._prepared, header)
+        self._prepared = None
+        self._tail.file.write_at(self._tail.position, frames)
+        self._tail.file.sync()
+        self._tail.file.close()
+        self._tail = successor
 
     def _frame(self, entries: Sequence[Entry]) -> tuple[bytes, bytes]:
         header = self._tail.header

@@ -76,15 +76,19 @@ class FileSystem(Protocol):
 
 
 class RealFile:
-    """A file of the operating system."""
+    """A file of the operating system.
+
+    Attributes:
+        descriptor: Its number in this process.
+    """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def read_at(self, offset: int, length: int) -> bytes:
         parts = []
         while length > 0:
-            part = os.pread(self._descriptor, length, offset)
+            part = os.pread(self.descriptor, length, offset)
             if not part:
                 break
             parts.append(part)
@@ -96,21 +100,21 @@ class RealFile:
         view = memoryview(data)
         while view:
             # A short write is no error; the rest may tell why (ENOSPC, EFBIG).
-            written = os.pwrite(self._descriptor, view, offset)
+            written = os.pwrite(self.descriptor, view, offset)
             view = view[written:]
             offset += written
 
     def sync(self) -> None:
-        os.fdatasync(self._descriptor)
+        os.fdatasync(self.descriptor)
 
     def size(self) -> int:
-        return os.fstat(self._descriptor).st_size
+        return os.fstat(self.descriptor).st_size
 
     def drop_cache(self) -> None:
-        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 class RealFileSystem:

@@ -8,12 +8,15 @@ no delay for a lone client, and one sync for many clients. Nothing is acknowledg
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import os
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
+
+import msgspec
 
 from wal.change import Change, Record
 from wal.errors import ClosedError, NoRoomError, OutcomeUnknownError, PoisonedError, RecordTooLargeError
@@ -22,7 +25,6 @@ from wal.record import Entry, RecordType, Seal, decode_seal, frame_bytes, seal, 
 from wal.segment import SEGMENT_HEADER_BYTES
 from wal.settings import LogSettings
 from wal.state import State
-from wal.writer import WriterThread
 
 SALT_BYTES = 16
 _SALTS_AHEAD = 256
@@ -79,7 +81,8 @@ class Log:
         self.bytes = replayed_bytes
         self.durable = sequence
         self.time = time
-        self.poisoned: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.poisoned: asyncio.Future[BaseException] = self._loop.create_future()
         self._store = store
         self._settings = settings
         self._state = state
@@ -92,13 +95,15 @@ class Log:
         self._filling: asyncio.Future[None] | None = None
         self._preparing = asyncio.create_task(self._keep_prepared())
         self._queue: deque[Entry] = deque()
-        # A heap: readers wait for marks that are older than what writers wait for.
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._arrivals = itertools.count()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._busy = False
         self._closed = False
-        self._salts = b""
-        self._writer = WriterThread("log-writer")
+        self._salts: list[bytes] = []
+
+    @property
+    def tail_bytes(self) -> int:
+        """Of the records behind the last rotation."""
+        return self._position - SEGMENT_HEADER_BYTES
 
     def admit(self) -> None:
         """Make sure that a record of any allowed size can be appended now. Call it before deciding anything.
@@ -140,7 +145,7 @@ class Log:
             raise RecordTooLargeError(len(entry.payload), self._settings.record_bytes_max)
         if not self._fits(size):
             self._seal_tail()
-            entry = entry._replace(sequence=self.sequence + 1)
+            entry = msgspec.structs.replace(entry, sequence=self.sequence + 1)
         self.time = stamp
         self._enqueue(entry, size)
         return entry.sequence
@@ -155,8 +160,13 @@ class Log:
             return
         if self.poisoned.done():
             raise OutcomeUnknownError("The log failed to sync: whether this is stored is known after a restart.")
-        waiter = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (sequence, next(self._arrivals), waiter))
+        waiting = self._waiting
+        waiter = self._loop.create_future()
+        if waiting and sequence < waiting[-1][0]:
+            # A reader waits for a mark that is older than what the last writer waits for.
+            insort(waiting, (sequence, waiter), key=itemgetter(0))
+        else:
+            waiting.append((sequence, waiter))
         await waiter
 
     async def rotate(self) -> int | None:
@@ -169,7 +179,7 @@ class Log:
             NoRoomError: No segment is prepared.
         """
         self.admit()
-        if self._position == SEGMENT_HEADER_BYTES:
+        if not self.tail_bytes:
             return None
         if not self._prepared:
             raise NoRoomError(f"There is no room for another segment of the log: {self._prepare_error}.")
@@ -188,7 +198,6 @@ class Log:
                 self._enqueue(self._make_seal(successor=None), 0)
                 await self.wait(self.sequence)
         finally:
-            self._writer.stop()
             self._store.close()
             self._release()
 
@@ -196,10 +205,19 @@ class Log:
         return self._position + size <= self._settings.usable_bytes
 
     def _salted(self, change: Change) -> Change:
-        if len(self._salts) < SALT_BYTES:
-            self._salts = os.urandom(SALT_BYTES * _SALTS_AHEAD)
-        salt, self._salts = self._salts[:SALT_BYTES], self._salts[SALT_BYTES:]
-        return Change(salt, *_fields(change))
+        if not self._salts:
+            random = os.urandom(SALT_BYTES * _SALTS_AHEAD)
+            self._salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
+        return Change(
+            self._salts.pop(),
+            change.event,
+            change.kind,
+            change.id,
+            change.schema,
+            change.previous,
+            change.value,
+            change.before,
+        )
 
     def _seal_tail(self) -> int:
         entry = self._make_seal(successor=self.sequence + 2)
@@ -223,16 +241,16 @@ class Log:
         if not self._busy:
             self._busy = True
             # Not at once: what else is ready in this turn of the loop shares the sync.
-            asyncio.get_running_loop().call_soon(self._start_batch)
+            self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
         batch = [self._queue.popleft()]
         if batch[0].type == RecordType.ROTATION_SEAL:
-            self._writer.submit(lambda: self._store.rotate(batch[0]), lambda error: self._done(batch, error))
+            self._store.rotate(batch[0], partial(self._done, batch))
             return
         while self._queue and self._queue[0].type == RecordType.TRANSACTION:
             batch.append(self._queue.popleft())
-        self._writer.submit(lambda: self._store.append(batch), lambda error: self._done(batch, error))
+        self._store.append(batch, partial(self._done, batch))
 
     def _done(self, batch: Sequence[Entry], error: BaseException | None) -> None:
         if error is not None:
@@ -243,7 +261,7 @@ class Log:
             self.sealed = Sealed(batch[-1].sequence, decode_seal(batch[-1].payload).state_digest)
             self._prepare_wanted.set()
         while self._waiting and self._waiting[0][0] <= self.durable:
-            _, _, waiter = heapq.heappop(self._waiting)
+            _, waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
         if self._queue:
@@ -255,7 +273,7 @@ class Log:
         # Nothing is retried: after a failed sync the page cache may show what the disk never got.
         self.poisoned.set_result(error)
         self._queue.clear()
-        for _, _, waiter in self._waiting:
+        for _, waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(OutcomeUnknownError(f"The log failed to sync: {error}."))
         self._waiting.clear()
@@ -280,15 +298,3 @@ class Log:
             else:
                 self._prepare_wanted.clear()
                 self._prepared = True
-
-
-def _fields(change: Change) -> tuple[str, str, str, int, int, bytes | None, bytes | None]:
-    return (
-        change.event,
-        change.kind,
-        change.id,
-        change.schema,
-        change.previous,
-        change.value,
-        change.before,
-    )

@@ -9,7 +9,7 @@ swapped, stale or foreign record is noticed too. `docs/log-format.md` draws the 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from hashlib import blake2b
 from typing import NamedTuple
@@ -28,6 +28,8 @@ NO_DIGEST = bytes(DIGEST_BYTES)
 
 MAGIC = b"ALRC"
 _TRAILER = 0xA5
+# What stands behind a payload, by how many bytes are missing to the alignment.
+_ENDINGS = [bytes(count) + bytes((_TRAILER,)) for count in range(ALIGNMENT)]
 # magic, type, 3 reserved, length, payload checksum, sequence, batch, segment, epoch, log id, digest before
 _FIELDS = struct.Struct("<4sB3xIIQQQI16s32s")
 _CHECKSUM = struct.Struct("<I")
@@ -79,7 +81,7 @@ class Header(NamedTuple):
         return frame_bytes(self.length)
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A record on its way to the disk: encoded, numbered, not yet framed.
 
     Attributes:
@@ -101,23 +103,6 @@ def frame_bytes(length: int) -> int:
     return (HEADER_BYTES + length + 1 + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-def encode_header(header: Header) -> bytes:
-    """Return the 96 bytes of a header."""
-    fields = _FIELDS.pack(
-        MAGIC,
-        header.type,
-        header.length,
-        header.payload_checksum,
-        header.sequence,
-        header.batch,
-        header.segment,
-        header.epoch,
-        header.log_id,
-        header.previous,
-    )
-    return fields + _CHECKSUM.pack(crc32c(fields))
-
-
 def decode_header(data: bytes, offset: int) -> Header | None:
     """Return the header at `offset`, None if there is none that verifies."""
     if offset + HEADER_BYTES > len(data) or not data.startswith(MAGIC, offset):
@@ -127,12 +112,6 @@ def decode_header(data: bytes, offset: int) -> Header | None:
     if crc32c(fields) != checksum or fields[5:8] != b"\0\0\0":
         return None
     return Header(*_FIELDS.unpack(fields)[1:])
-
-
-def encode_frame(header: Header, payload: bytes) -> bytes:
-    """Return header, payload, padding and trailer."""
-    padding = header.frame_bytes - HEADER_BYTES - header.length - 1
-    return b"".join((encode_header(header), payload, bytes(padding), bytes((_TRAILER,))))
 
 
 def payload_of(data: bytes, offset: int, header: Header) -> bytes | None:
@@ -150,9 +129,9 @@ def payload_of(data: bytes, offset: int, header: Header) -> bytes | None:
 
 def transaction(sequence: int, record: Record) -> Entry:
     """Encode a transaction."""
+    head = _encode_head(record)
     changes = [encode_change(change) for change in record.changes]
-    head = encode_record(Record(record.time, record.actor, record.operation, ()))
-    raw = RawRecord(record.time, record.actor, record.operation, [msgspec.Raw(change) for change in changes])
+    raw = RawRecord(record.time, record.actor, record.operation, list(map(msgspec.Raw, changes)))
     return Entry(RecordType.TRANSACTION, sequence, encode_record(raw), _link(head, changes))
 
 
@@ -174,8 +153,7 @@ def decode_seal(payload: bytes) -> Seal:
 
 def link_of_record(raw: RawRecord) -> bytes:
     """Return the link of a transaction that was read."""
-    head = encode_record(Record(raw.time, raw.actor, raw.operation, ()))
-    return _link(head, raw.changes)
+    return _link(_encode_head(raw), raw.changes)
 
 
 def link_of_seal(payload: bytes) -> bytes:
@@ -200,26 +178,25 @@ def frame_batch(
     Returns:
         The buffer, and the digest of the last record in it.
     """
-    frames = []
+    parts: list[bytes] = []
     batch = entries[0].sequence
     for entry in entries:
-        header = Header(
-            entry.type,
-            len(entry.payload),
-            crc32c(entry.payload),
-            entry.sequence,
-            batch,
-            segment,
-            epoch,
-            log_id,
-            previous,
+        payload = entry.payload
+        length = len(payload)
+        checksum = crc32c(payload)
+        fields = _FIELDS.pack(
+            MAGIC, entry.type, length, checksum, entry.sequence, batch, segment, epoch, log_id, previous
         )
-        frames.append(encode_frame(header, entry.payload))
+        ending = _ENDINGS[-(HEADER_BYTES + length + 1) % ALIGNMENT]
+        parts += (fields, _CHECKSUM.pack(crc32c(fields)), payload, ending)
         previous = chain_digest(previous, entry.type, entry.sequence, entry.link)
-    return b"".join(frames), previous
+    return b"".join(parts), previous
 
 
-def _link(head: bytes, changes: Iterable[bytes | msgspec.Raw]) -> bytes:
-    digests = [blake2b(head, digest_size=DIGEST_BYTES).digest()]
-    digests += [blake2b(change, digest_size=DIGEST_BYTES).digest() for change in changes]
-    return b"".join(digests)
+def _encode_head(record: Record | RawRecord) -> bytes:
+    """Encode a record without its changes."""
+    return encode_record(Record(record.time, record.actor, record.operation, ()))
+
+
+def _link(head: bytes, changes: Sequence[bytes | msgspec.Raw]) -> bytes:
+    return b"".join([blake2b(part, digest_size=DIGEST_BYTES).digest() for part in (head, *changes)])

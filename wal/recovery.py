@@ -38,6 +38,8 @@ from wal.segment import (
 )
 from wal.settings import LogSettings
 from wal.state import State
+from wal.writer import WriterThread
+from wal.writer_process import WriterProcess
 
 _REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
@@ -117,10 +119,12 @@ async def open_log(
     recovery = await asyncio.to_thread(_Recovery.begin, files, directory, settings, state, on_progress)
     try:
         ready = await asyncio.to_thread(recovery.run)
+        # Another process can write the files of this machine, and no others.
+        writer = WriterThread("log-writer") if file_system else await WriterProcess.start()
     except BaseException:
         recovery.lock.release()
         raise
-    store = FileStore(files, recovery.log_directory, settings, ready.tail, recovery.epoch)
+    store = FileStore(files, recovery.log_directory, settings, ready.tail, epoch=recovery.epoch, writer=writer)
     log = Log(
         store,
         settings,

@@ -1,4 +1,4 @@
-"""The writer: the one thread on which the log is written and synced."""
+"""Who writes: batches in order, one at a time, each written once and synced once, and the loop is told."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Protocol
+
+from wal.file_system import File
 
 Job = Callable[[], None]
 Done = Callable[[BaseException | None], None]
+"""Called on the event loop with what went wrong, None if nothing did."""
+
+
+class Writer(Protocol):
+    """Writes one thing at a time; the next is asked for after `done` was called."""
+
+    def write(self, file: File, offset: int, data: bytes, done: Done) -> None:
+        """Write `data` at an offset in bytes, sync the file, then call `done`."""
+        ...
+
+    def run(self, job: Job, done: Done) -> None:
+        """Run something that blocks, off the loop, then call `done`."""
+        ...
+
+    def stop(self) -> None:
+        """End; what was asked for before is finished."""
+        ...
 
 
 class WriterThread:
-    """Runs one blocking job at a time and reports on the event loop.
+    """A writer on a thread of this process: for every file system, also those of tests.
 
-    A thread of its own, not a pool: injected faults count calls a thread, and a hop through a pool costs more.
+    A thread of its own, not a pool: injected faults count calls a thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -22,8 +42,17 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job, done: Done) -> None:
-        """Run `job` on the thread, then `done` on the running loop with the error that it raised, or None."""
+    def write(self, file: File, offset: int, data: bytes, done: Done) -> None:
+        """Write and sync on the thread."""
+
+        def job() -> None:
+            file.write_at(offset, data)
+            file.sync()
+
+        self.run(job, done)
+
+    def run(self, job: Job, done: Done) -> None:
+        """Run `job` on the thread."""
         self._jobs.put((job, done, asyncio.get_running_loop()))
 
     def stop(self) -> None:

@@ -9,8 +9,8 @@ async def test_a_short_run_gives_figures_of_both_sides() -> None:
     """Every request was answered with 201, or the run would have failed."""
     figures = await compare(rounds=2, seconds=0.1, clients=2)
     for side in figures["sides"].values():
-        assert len(side["rates"]) == len(side["cpu_us"]) == 2
-        assert min(*side["rates"], *side["cpu_us"]) > 0
+        assert len(side["rates"]) == len(side["cpu_us"]) == len(side["requests"]) == 2
+        assert min(*side["rates"], *side["cpu_us"], *side["requests"]) > 0
     assert 0 < figures["ratio"] < 10
     text = table(figures)
     assert "| durable |" in text

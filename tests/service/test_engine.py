@@ -77,7 +77,7 @@ class Service:
         survivor = self.disk.survivor(7)
         self.disk.off = True
         await self.log._stop_preparing()
-        self.log._writer.stop()
+        self.log._store.close()
         self.disk = survivor
         await self.open()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.appender import SETTINGS
 from tests.wal.drive import DIRECTORY, Run
 from tests.wal.model import DictState, put
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
-from wal.errors import CompactionError
+from wal.errors import CompactionError, NoRoomError
 from wal.recovery import open_log
 from wal.settings import CompactionSettings
 
@@ -140,3 +142,25 @@ async def test_one_job_always_writes_the_same_bytes() -> None:
     assert await compactor.compact() is not None
     assert len(jobs) == 1
     await run.close()
+
+
+async def test_without_room_for_a_rotation_what_is_sealed_is_folded() -> None:
+    """A full disk, or a log that fills segments faster than they are prepared, does not hold compaction up."""
+    run, compactor, _ = await opened(CompactionSettings())
+    assert run.log is not None
+    run.disk.space = 0
+    sealed = await run.log.rotate()
+    run.put()
+    run.disk.space = 8_000  # for a snapshot, not for a segment
+    with pytest.raises(NoRoomError):
+        await run.log.rotate()
+    compacted = await compactor.compact()
+    assert compacted is not None
+    assert compacted.sequence == sealed
+    with pytest.raises(NoRoomError):
+        await compactor.compact()
+    await run.close()
+    again = Run(run.disk.survivor(1))
+    assert (await again.open()).snapshot == sealed
+    assert again.appended == run.appended
+    await again.close()

@@ -25,7 +25,7 @@ async def crashed(count: int, *, batch: int = 3, size: int = 300) -> tuple[Simul
     found = disk.survivor(0)
     if run.log is not None:
         await run.log._stop_preparing()
-        run.log._writer.stop()
+        run.log._store.close()
     return found, run
 
 

@@ -1,0 +1,253 @@
+"""Both writers: what they are given is in the file, in order; what fails is told, and only then anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.model import DictState, put
+from wal.errors import OutcomeUnknownError, PoisonedError
+from wal.file_system import File, RealFile, RealFileSystem
+from wal.log import Log
+from wal.recovery import open_log
+from wal.settings import LogSettings
+from wal.writer import Writer, WriterThread
+from wal.writer_process import WriterProcess
+
+SETTINGS = LogSettings(segment_bytes=256 * 1024, record_bytes_max=64 * 1024, fill_pause_ms=0)
+
+
+@pytest.fixture(params=["thread", "process"])
+async def writer(request: pytest.FixtureRequest) -> AsyncIterator[Writer]:
+    """Return one of the two."""
+    writer: Writer = WriterThread("test-writer") if request.param == "thread" else await WriterProcess.start()
+    yield writer
+    writer.stop()
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[WriterProcess]:
+    """Return the one that is a process."""
+    writer = await WriterProcess.start()
+    yield writer
+    writer.stop()
+
+
+async def asked(ask: Callable[[Callable[[BaseException | None], None]], None]) -> BaseException | None:
+    """Ask a writer for something and return what it says."""
+    said: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+    ask(said.set_result)
+    return await asyncio.wait_for(said, 20)
+
+
+async def written(writer: Writer, file: File, offset: int, data: bytes) -> BaseException | None:
+    """Have something written."""
+    return await asked(lambda done: writer.write(file, offset, data, done))
+
+
+async def test_what_is_written_is_in_the_file(writer: Writer, tmp_path: Path) -> None:
+    """At its offset, whatever file comes after which."""
+    files = RealFileSystem()
+    first, second = (files.open(tmp_path / name, create=True) for name in ("first", "second"))
+    for file, offset, data in ((first, 0, b"one"), (second, 2, b"two"), (first, 3, b"three"), (second, 0, b"ab")):
+        assert await written(writer, file, offset, data) is None
+    assert ((tmp_path / "first").read_bytes(), (tmp_path / "second").read_bytes()) == (b"onethree", b"abtwo")
+
+
+async def test_a_file_that_reuses_a_number_is_not_taken_for_the_one_before(writer: Writer, tmp_path: Path) -> None:
+    """The kernel gives the lowest free number to the next file that is opened."""
+    files = RealFileSystem()
+    numbers = set()
+    for name in ("a", "b", "c"):
+        file = files.open(tmp_path / name, create=True)
+        assert isinstance(file, RealFile)
+        numbers.add(file.descriptor)
+        assert await written(writer, file, 0, name.encode()) is None
+        file.close()
+    assert len(numbers) == 1
+    assert [(tmp_path / name).read_text() for name in ("a", "b", "c")] == ["a", "b", "c"]
+
+
+async def test_a_batch_that_no_socket_takes_at_once_arrives_whole(writer: Writer, tmp_path: Path) -> None:
+    """Nine megabytes, and one byte of the next batch behind them; the loop goes on meanwhile."""
+    file = RealFileSystem().open(tmp_path / "large", create=True)
+    data = os.urandom(9 * 1024 * 1024)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    assert await written(writer, file, 0, data) is None
+    counting.cancel()
+    assert await written(writer, file, len(data), b"x") is None
+    assert (tmp_path / "large").read_bytes() == data + b"x"
+    assert turns > 1
+
+
+async def test_the_cause_of_a_failure_is_told(writer: Writer, tmp_path: Path) -> None:
+    """As the system's error number."""
+    path = tmp_path / "file"
+    path.touch()
+    file = RealFile(os.open(path, os.O_RDONLY))
+    error = await written(writer, file, 0, b"x")
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EBADF
+    file.close()
+
+
+async def test_a_job_runs_and_its_error_is_told(writer: Writer) -> None:
+    """Off the loop."""
+    ran: list[int] = []
+    assert await asked(lambda done: writer.run(lambda: ran.append(1), done)) is None
+    error = await asked(lambda done: writer.run(lambda: ran.remove(2), done))
+    assert (ran, type(error)) == ([1], ValueError)
+
+
+async def test_a_process_cannot_write_the_files_of_a_test(process: WriterProcess) -> None:
+    """They are of another kind."""
+    file = SimulatedDisk().open(Path("/simulated/file"), create=True)
+    with pytest.raises(TypeError, match="not a file that another process can write"):
+        process.write(file, 0, b"", lambda _: None)
+
+
+async def test_signals_that_mean_the_server_do_not_end_its_writer(process: WriterProcess, tmp_path: Path) -> None:
+    """A terminal and an init system signal every process; the server finishes what is under way first."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(process._process.pid, number)
+    file = RealFileSystem().open(tmp_path / "file", create=True)
+    assert await written(process, file, 0, b"still there") is None
+
+
+async def test_a_writer_that_was_killed_fails_what_is_under_way_and_all_that_follows(
+    process: WriterProcess, tmp_path: Path
+) -> None:
+    """Nothing hangs, and the message names the process."""
+    file = RealFileSystem().open(tmp_path / "file", create=True)
+    os.kill(process._process.pid, signal.SIGSTOP)
+    under_way = asyncio.create_task(written(process, file, 0, b"x"))
+    await asyncio.sleep(0)
+    os.kill(process._process.pid, signal.SIGKILL)
+    for error in (await under_way, await written(process, file, 0, b"x")):
+        assert isinstance(error, OSError)
+        assert f"process {process._process.pid}, which writes the log, has ended" in str(error)
+
+
+async def test_a_writer_that_was_killed_within_a_large_batch_fails_it(process: WriterProcess, tmp_path: Path) -> None:
+    """Also when the server is the one that is sending."""
+    file = RealFileSystem().open(tmp_path / "file", create=True)
+    os.kill(process._process.pid, signal.SIGSTOP)
+    under_way = asyncio.create_task(written(process, file, 0, bytes(9 * 1024 * 1024)))
+    await asyncio.sleep(0.05)
+    os.kill(process._process.pid, signal.SIGKILL)
+    assert isinstance(await under_way, OSError)
+
+
+async def test_a_log_whose_writer_was_killed_is_poisoned_and_recovers(tmp_path: Path) -> None:
+    """As after a failed sync: what was acknowledged is there, what was not is there whole or not at all."""
+    state = DictState()
+    log, _ = await open_log(tmp_path, SETTINGS, state)
+    await log.wait(append(log, state, "first"))
+    writer = writer_of(log)
+    os.kill(writer._process.pid, signal.SIGKILL)
+    sequence = append(log, state, "second")
+    with pytest.raises(OutcomeUnknownError):
+        await log.wait(sequence)
+    with pytest.raises(PoisonedError):
+        log.admit()
+    await log.close()
+    state = DictState()
+    log, _ = await open_log(tmp_path, SETTINGS, state)
+    assert [key for _, key in state.values] in (["first"], ["first", "second"])
+    await log.close()
+
+
+async def test_a_writer_that_outlives_its_server_changes_nothing(tmp_path: Path) -> None:
+    """It holds no lock, and what it still writes goes into a file that the next opening has replaced."""
+    state = DictState()
+    log, _ = await open_log(tmp_path, SETTINGS, state)
+    await log.wait(append(log, state, "first"))
+    writer = writer_of(log)
+    os.kill(writer._process.pid, signal.SIGSTOP)
+    append(log, state, "orphan")
+    await asyncio.sleep(0.05)
+    await abandon(log)
+    # The server is gone, its writer has a batch in its socket and has not written it yet.
+    state = DictState()
+    second, report = await open_log(tmp_path, SETTINGS, state)
+    assert [key for _, key in state.values] == ["first"]
+    os.kill(writer._process.pid, signal.SIGCONT)
+    writer._process.wait(20)
+    await second.wait(append(second, state, "third"))
+    await second.close()
+    state = DictState()
+    third, again = await open_log(tmp_path, SETTINGS, state)
+    assert [key for _, key in state.values] == ["first", "third"]
+    assert (report.clean, again.clean) == (False, True)
+    await third.close()
+
+
+def append(log: Log, state: DictState, key: str) -> int:
+    """Append and apply one record; returns its sequence."""
+    changes = [put(key, b"1")]
+    sequence = log.append(changes, time=1, actor=None, operation="t")
+    state.apply(sequence, 1, changes)
+    return sequence
+
+
+def writer_of(log: Log) -> WriterProcess:
+    """Return the writer of a log."""
+    writer = log._store._writer
+    assert isinstance(writer, WriterProcess)
+    return writer
+
+
+async def abandon(log: Log) -> None:
+    """Let go of a log as a kill of its process does: nothing is sealed, the lock is free, the socket is closed."""
+    await log._stop_preparing()
+    writer = writer_of(log)
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(writer._connection)
+    writer._connection.close()
+    writer._thread.stop()
+    log._release()
+
+
+async def test_stopping_does_not_wait_for_a_writer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed after a while."""
+    monkeypatch.setattr("wal.writer_process._STOP_SECONDS", 0.05)
+    process = await WriterProcess.start()
+    os.kill(process._process.pid, signal.SIGSTOP)
+    process.stop()
+    assert process._process.wait(20) == -signal.SIGKILL
+
+
+async def test_a_process_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With its exit code; the directory is free again."""
+    program = tmp_path / "program.py"
+    program.write_text("raise SystemExit(7)")
+    monkeypatch.setattr("wal.writer_main.__file__", str(program))
+    with pytest.raises(OSError, match="ended at its start, with code 7"):
+        await open_log(tmp_path / "data", SETTINGS, DictState())
+    monkeypatch.undo()
+    log, _ = await open_log(tmp_path / "data", SETTINGS, DictState())
+    await log.close()
+
+
+async def test_the_process_ends_with_its_server() -> None:
+    """It sees the connection's end."""
+    process = await WriterProcess.start()
+    process._loop.remove_reader(process._connection)
+    process._connection.close()
+    assert process._process.wait(20) == 0
+    process._thread.stop()

@@ -1,0 +1,71 @@
+"""What runs in the writer's process: take a batch from the socket, write it, sync it, say so.
+
+It is run as a file, with the standard library alone, so that it starts fast and stays small. It ends when the socket
+does. A request is a header, whose first one for a file carries its descriptor, and the data; an answer is an errno.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import sys
+
+REQUEST = struct.Struct("<QQ")
+"""Offset in the file and length of the data, in bytes."""
+ANSWER = struct.Struct("<i")
+"""What went wrong, 0 if nothing did. The first answer is given before any request: it is ready."""
+
+
+def main(connection: socket.socket) -> None:
+    """Serve one server until it closes the connection or ends."""
+    # The server says when to end. What signals it, a terminal or an init system, may mean all its processes.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connection.sendall(ANSWER.pack(0))
+    descriptor = -1
+    while True:
+        header, descriptors, _, _ = socket.recv_fds(connection, REQUEST.size, 1)
+        if descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
+            (descriptor,) = descriptors
+        data = None if len(header) < REQUEST.size else receive(connection, REQUEST.unpack(header)[1])
+        if data is None:
+            # The server has ended; a batch of which a part is missing was acknowledged to nobody.
+            return
+        connection.sendall(ANSWER.pack(write(descriptor, REQUEST.unpack(header)[0], data)))
+
+
+def receive(connection: socket.socket, length: int) -> memoryview | None:
+    """Return so many bytes, None if the connection ends before."""
+    data = memoryview(bytearray(length))
+    received = 0
+    while received < length:
+        count = connection.recv_into(data[received:])
+        if not count:
+            return None
+        received += count
+    return data
+
+
+def write(descriptor: int, offset: int, data: memoryview) -> int:
+    """Write and sync; returns the errno of what failed, 0 if nothing did."""
+    try:
+        while data:
+            # A short write is no error; the rest may tell why (ENOSPC, EFBIG).
+            written = os.pwrite(descriptor, data, offset)
+            data = data[written:]
+            offset += written
+        os.fdatasync(descriptor)
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+if __name__ == "__main__":
+    # A server that was killed leaves nobody to answer.
+    with contextlib.suppress(ConnectionError):
+        main(socket.socket(fileno=int(sys.argv[1])))
