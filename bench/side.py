@@ -38,7 +38,7 @@ async def run(side: str, directory: Path | None) -> None:
         compactor = Compactor(log, directory, settings.compaction, index_fields(KINDS), epoch=report.epoch)
         compacting = asyncio.create_task(compactor.run())
     services = make_services(settings, dict)
-    services.gate.open(Engine(state, log, clock.now))
+    services.gate.open(Engine(state, log, clock.now, settings.limits))
     gc.collect()
     gc.freeze()
     runner = make_runner(make_app(services))

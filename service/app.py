@@ -15,6 +15,7 @@ from service.http.call import SERVICES, Gate, Services
 from service.http.connection import Runner
 from service.http.middleware import middleware
 from service.http.routes import PUBLIC, routes
+from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.passwords import Passwords
 from service.settings import ServerSettings, Settings
@@ -35,6 +36,7 @@ def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> S
         now=now,
         registration_open=_registration_open(settings.server),
         status=status,
+        setup=SetupToken(),
         attempts=Attempts(settings.limits.failed_logins_max, settings.limits.failed_login_seconds, time.monotonic),
     )
 
@@ -52,13 +54,7 @@ def make_app(services: Services) -> web.Application:
 
 def make_runner(app: web.Application) -> Runner:
     """Return what runs the application, with the limits of connections."""
-    limits = app[SERVICES].settings.limits
-    return Runner(
-        app,
-        header_seconds=limits.keepalive_seconds,
-        stop_seconds=limits.stop_seconds,
-        connections_max=limits.connections_max,
-    )
+    return Runner(app, app[SERVICES].settings.limits)
 
 
 async def _close_passwords(app: web.Application) -> None:

@@ -123,9 +123,15 @@ class Delete(Command, frozen=True, kw_only=True):
 
 
 class Register(Command, frozen=True, kw_only=True):
-    """Create a user with a password. `loopback`: the request came from this machine; `open`: anybody may register.
+    """Create a user with a password.
 
-    `draft` is the kind's draft (e-mail, name, role, without the password); `password_hash` is argon2id's.
+    Attributes:
+        new_id: The user's id.
+        draft: The kind's draft (e-mail, name, role, without the password), or `Invalid`.
+        password_hash: argon2id's.
+        loopback: The request came from this machine.
+        open: Anybody may register.
+        setup: It carries the token that was told at the start, which counts until there is a user.
     """
 
     new_id: str
@@ -133,6 +139,7 @@ class Register(Command, frozen=True, kw_only=True):
     password_hash: str
     loopback: bool
     open: bool
+    setup: bool = False
 
 
 class LogIn(Command, frozen=True, kw_only=True):

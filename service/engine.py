@@ -20,6 +20,7 @@ from service.decide.access import absent, require_account, require_caller, requi
 from service.decide.decision import Context, actor_id
 from service.errors import DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.offsets import Utf16
+from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
 from wal.errors import RecordTooLargeError
@@ -70,12 +71,14 @@ class Engine:
         state: As recovery left it.
         log: Ready.
         clock: Gives microseconds since 1970 UTC.
+        limits: Of texts and deletions.
     """
 
-    def __init__(self, state: State, log: Log, clock: Clock) -> None:
+    def __init__(self, state: State, log: Log, clock: Clock, limits: LimitSettings) -> None:
         self._state = state
         self._log = log
         self._clock = clock
+        self._limits = limits
 
     async def submit(self, command: Command) -> Outcome:
         """Carry out a command; what it answers is durable.
@@ -148,7 +151,7 @@ class Engine:
 
     def _context(self) -> Context:
         # What is stored never goes back in time, whatever the clock does.
-        return Context(self._state, max(self._clock(), self._log.time))
+        return Context(self._state, max(self._clock(), self._log.time), self._limits)
 
     def _append(self, changes: list[Change], now: int, command: Command) -> int:
         if not changes:

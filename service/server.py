@@ -58,9 +58,11 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
     try:
         log, compactor = await _open(settings, state, file_system)
         status.compaction = compactor.status
-        engine = Engine(state, log, clock.now)
+        engine = Engine(state, log, clock.now, settings.limits)
         services.gate.open(engine)
         _say_where(runner)
+        if not state.counts["user"] and not services.registration_open:
+            _say_how_to_begin(services.setup.issue())
         background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
         async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
             return await _run(log, services.gate, runner, stop, background)
@@ -155,6 +157,14 @@ def _say_where(runner: web.BaseRunner) -> None:
     for host, port, *_ in runner.addresses:
         _logger.info("listening", url=f"http://{host}:{port}")
     sys.stderr.flush()
+
+
+def _say_how_to_begin(token: str) -> None:
+    _logger.warning(
+        "nobody can log in yet, and registration is closed",
+        way_on="run 'annolog user add --role admin EMAIL', or send POST /v1/users with this token",
+        token=token,
+    )
 
 
 async def _run(

@@ -46,7 +46,14 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     body_bytes: Annotated[int, Meta(ge=1024)]
     body_seconds: Positive
+    depth_max: Annotated[int, Meta(ge=8, le=500)]
+    items_max: Annotated[int, Meta(ge=100)]
+    text_bytes: Annotated[int, Meta(ge=1024)]
+    cascade_max: Annotated[int, Meta(ge=1)]
+    header_line_bytes: Annotated[int, Meta(ge=1024)]
+    headers_max: Annotated[int, Meta(ge=16)]
     keepalive_seconds: Positive
+    page_size: Annotated[int, Meta(ge=1)]
     page_size_max: Annotated[int, Meta(ge=1)]
     connections_max: Annotated[int, Meta(ge=1)]
     stop_seconds: Positive

@@ -118,7 +118,7 @@ async def _ask_or_open(request: UserRequest, settings: Settings) -> Answer:
     log, _ = await open_log(directory, settings.log, state)
     passwords = Passwords(settings.passwords)
     try:
-        engine = Engine(state, log, clock.now)
+        engine = Engine(state, log, clock.now, settings.limits)
         return Answer(users=await carry_out(engine, passwords, IdSource(clock.now), request))
     finally:
         passwords.close()

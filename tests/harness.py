@@ -84,12 +84,13 @@ async def serve_services(services: Services) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def open_engine(directory: Path) -> AsyncIterator[Engine]:
+async def open_engine(directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Engine]:
     """Give the real engine over a data directory, and close its log."""
     state = State(KINDS)
-    log, _ = await open_log(directory, quick_settings().log, state)
+    settings = quick_settings(flags)
+    log, _ = await open_log(directory, settings.log, state)
     try:
-        yield Engine(state, log, now)
+        yield Engine(state, log, now, settings.limits)
     finally:
         await log.close()
 
@@ -97,7 +98,7 @@ async def open_engine(directory: Path) -> AsyncIterator[Engine]:
 @asynccontextmanager
 async def open_app(directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Client]:
     """Give a client of the application over a data directory."""
-    async with open_engine(directory) as engine, serve(engine, flags) as client:
+    async with open_engine(directory, flags) as engine, serve(engine, flags) as client:
         yield client
 
 

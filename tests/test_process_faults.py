@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
@@ -107,20 +110,84 @@ def filled(directory: Path) -> Path:
     return next((directory / "log").glob("*.wal"))
 
 
-def test_damage_ends_the_start_with_exit_code_4_and_names_the_place(tmp_path: Path) -> None:
-    """A bit in the tail before a later batch; the file stays as it is."""
-    tail = filled(tmp_path / "data")
-    with tail.open("r+b") as file:
-        file.seek(SEGMENT_HEADER_BYTES + 200)
-        byte = file.read(1)
-        file.seek(-1, 1)
-        file.write(bytes([byte[0] ^ 8]))
-    before = tail.read_bytes()
-    ended = serve(tmp_path / "data")
+def flip(path: Path, offset: int) -> bytes:
+    """Flip one bit of a file and return what it holds then."""
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 8
+    path.write_bytes(data)
+    return bytes(data)
+
+
+def refused(directory: Path, damaged: Path) -> str:
+    """Start on a damaged directory, which is refused and changes nothing; returns what is said."""
+    before = damaged.read_bytes()
+    ended = serve(directory)
     assert ended.returncode == 4
-    assert f"{tail} is damaged at offset {SEGMENT_HEADER_BYTES} (sequence 1)" in ended.stderr
-    assert "Restore the directory from a cold copy" in ended.stderr
-    assert tail.read_bytes() == before
+    assert f"{damaged} is damaged at offset" in ended.stderr
+    assert "Nothing was changed. " in ended.stderr
+    assert damaged.read_bytes() == before
+    return ended.stderr
+
+
+def test_damage_in_the_tail_is_refused_and_names_the_place(tmp_path: Path) -> None:
+    """A bit before a later batch: exit code 4."""
+    tail = filled(tmp_path / "data")
+    flip(tail, SEGMENT_HEADER_BYTES + 200)
+    said = refused(tmp_path / "data", tail)
+    assert f"at offset {SEGMENT_HEADER_BYTES} (sequence 1)" in said
+    assert "Restore the directory from a cold copy" in said
+
+
+SMALL_SEGMENTS = {"ANNOLOG_LOG__SEGMENT_BYTES": "65536", "ANNOLOG_LOG__RECORD_BYTES_MAX": "8192"}
+
+
+def test_damage_in_a_sealed_segment_is_refused_and_names_the_place(tmp_path: Path) -> None:
+    """Also of a record in the middle of it, with a whole segment behind."""
+    directory = tmp_path / "data"
+    server = Server(directory, environment=SMALL_SEGMENTS)
+    try:
+        assert server.call("POST", "/v1/users", CREDENTIALS)[0] == 201
+        token = server.call("POST", "/v1/sessions", CREDENTIALS)[1]["token"]
+        while len(list((directory / "log").glob("*.wal"))) < 3:
+            assert server.call("POST", "/v1/documents", {"title": "x" * 900}, token)[0] in (201, 507)
+    finally:
+        server.process.kill()
+        server.process.wait()
+    sealed = min((directory / "log").glob("*.wal"))
+    flip(sealed, 30_000)
+    said = refused(directory, sealed)
+    found = re.search(r"at offset (\d+) \(sequence (\d+)\)", said)
+    assert found is not None
+    assert SEGMENT_HEADER_BYTES < int(found[1]) <= 30_000
+    assert int(found[2]) > 1
+
+
+def test_a_damaged_snapshot_is_refused_until_it_is_moved_aside(tmp_path: Path) -> None:
+    """Then the log that was kept for this gives back the same."""
+    directory = tmp_path / "data"
+    server = Server(directory, environment={"ANNOLOG_COMPACTION__GROWTH_BYTES_MIN": "1"})
+    try:
+        assert server.call("POST", "/v1/users", CREDENTIALS)[0] == 201
+        token = server.call("POST", "/v1/sessions", CREDENTIALS)[1]["token"]
+        created = server.call("POST", "/v1/documents", {"title": "kept"}, token)[1]
+        deadline = time.monotonic() + 20
+        while not list((directory / "snapshots").glob("*.snap")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        server.process.kill()
+        server.process.wait()
+    snapshot = max((directory / "snapshots").glob("*.snap"))
+    flip(snapshot, snapshot.stat().st_size // 2)
+    refused(directory, snapshot)
+    snapshot.rename(tmp_path / "aside")
+    server.start()
+    try:
+        listed = server.call("GET", "/v1/documents", token=token)[1]["items"]
+        assert [document["id"] for document in listed] == [created["id"]]
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 def test_a_torn_tail_starts_with_a_warning_that_counts_the_bytes(tmp_path: Path) -> None:
@@ -239,6 +306,80 @@ def test_a_killed_writer_ends_the_server_and_loses_nothing(tmp_path: Path) -> No
         listed = server.call("GET", "/v1/documents", token=token)[1]["items"]
         assert [document["title"] for document in listed] in (["first"], ["first", "second"])
         assert server.call("POST", "/v1/documents", {"title": "third"}, token)[0] == 201
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def test_a_kill_within_a_shutdown_loses_nothing(tmp_path: Path) -> None:
+    """SIGTERM under load, then SIGKILL at a random moment before the process has ended, again and again."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")  # noqa: T201 - so that a failure can be repeated
+    chance = random.Random(seed)
+    server = Server(tmp_path / "data")
+    assert server.call("POST", "/v1/users", CREDENTIALS)[0] == 201
+    token = server.call("POST", "/v1/sessions", CREDENTIALS)[1]["token"]
+    acknowledged: list[str] = []
+    within = 0
+
+    def create() -> None:
+        while True:
+            try:
+                status, answer = server.call("POST", "/v1/documents", {"title": "x"}, token)
+            except (OSError, http.client.HTTPException):
+                return
+            if status != 201:
+                return
+            acknowledged.append(answer["id"])
+
+    try:
+        for _ in range(8):
+            clients = [threading.Thread(target=create) for _ in range(8)]
+            for client in clients:
+                client.start()
+            enough = len(acknowledged) + 20
+            while len(acknowledged) < enough:
+                time.sleep(0.002)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(chance.uniform(0, 0.04))
+            server.process.kill()
+            within += server.process.wait(20) == -signal.SIGKILL
+            for client in clients:
+                client.join(30)
+            server.start()
+            found: set[str] = set()
+            path = "/v1/documents?limit=1000"
+            while path:
+                page = server.call("GET", path, token=token)[1]
+                found |= {document["id"] for document in page["items"]}
+                path = f"/v1/documents?limit=1000&cursor={page['next']}" if page["next"] else ""
+            assert set(acknowledged) <= found
+            assert len(found) <= len(acknowledged) + 8 * 8
+    finally:
+        server.process.kill()
+        server.process.wait()
+    assert within > 0, "every shutdown was over before its kill"
+
+
+def test_a_start_without_users_where_registration_is_closed_says_how_to_begin(tmp_path: Path) -> None:
+    """A token for the first administrator; once there is one, it is not said again."""
+    server = Server(tmp_path / "data", environment={"ANNOLOG_SERVER__REGISTRATION": "closed"})
+    try:
+        log = server.directory.with_suffix(".log")
+        deadline = time.monotonic() + 20
+        while "nobody can log in yet" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (token,) = re.findall(r'"token": "([^"]+)"', log.read_text())
+        assert server.call("POST", "/v1/users", CREDENTIALS)[0] == 403
+        status, user = server.call("POST", "/v1/users", CREDENTIALS, token)
+        assert (status, user["role"]) == (201, "admin")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        server.start()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert "nobody can log in yet" not in log.read_text()
     finally:
         server.process.kill()
         server.process.wait()

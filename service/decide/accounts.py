@@ -8,7 +8,6 @@ from service.commands import Delete, Register, Update
 from service.decide.access import Caller, require_account, require_caller
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
-    CASCADE_MAX,
     CREATED,
     OK,
     Context,
@@ -33,7 +32,9 @@ from wal.change import Change
 
 
 def register(context: Context, command: Register) -> Decision:
-    """Create a user; the first one, from this machine, is an admin. Admins choose the role, also where it is closed.
+    """Create a user. The first one, from this machine or with the token of the start, is an admin.
+
+    Admins choose the role, also where registration is closed.
 
     Raises:
         UnauthenticatedError: The session that was sent has ended.
@@ -42,11 +43,12 @@ def register(context: Context, command: Register) -> Decision:
         TakenError: The e-mail address belongs to a user.
     """
     is_admin = command.actor is not None and require_caller(context, command.actor).is_admin
-    if not command.open and not is_admin:
+    nobody_yet = not len(context.state.tables[USER.name])
+    if not (command.open or is_admin or (command.setup and nobody_yet)):
         raise ForbiddenError("Registration is closed here. Ask an administrator for an account.")
     refuse_reused_key(context, command)
     draft: UserDraft = require_valid(command.draft)
-    first = command.loopback and not len(context.state.tables[USER.name])
+    first = nobody_yet and (command.loopback or command.setup)
     role: Role = "admin" if first and not is_admin else "member"
     if is_admin:
         role = draft.role or role
@@ -84,7 +86,7 @@ def update_user(context: Context, command: Update) -> Decision:
         _require_admin_for(caller, current, command.patch)
     require_conditions(context, command, row.version)
     patch = require_valid(command.patch)
-    draft = patched(msgspec.to_builtins(current), patch, UserDraft)
+    draft = patched(context, msgspec.to_builtins(current), patch, UserDraft)
     user = User(
         **next_head(context, current).members(),
         email=_free_email(context, draft.email, command.id),
@@ -113,7 +115,7 @@ def delete_user(context: Context, command: Delete) -> Decision:
     _require_other_admin(context, command.id)
     changes: list[Change] = []
     documents = context.state.tables["document"]
-    room = CASCADE_MAX
+    room = context.limits.cascade_max
     for document_id in documents.ids(documents.select({"owner_id": (command.id,)})):
         of_document = document_deletion(context, document_id, room)
         room -= sum(1 for change in of_document if change.kind == "tombstone")

@@ -12,11 +12,10 @@ from service.commands import Actor, Invalid, Outcome
 from service.errors import FieldError, InvalidError
 from service.kinds.base import Draft, Kind
 from service.kinds.private import TOMBSTONE, Tombstone
+from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
 
-CASCADE_MAX = 20_000
-"""Entities that one transaction deletes at most."""
 OK = 200
 CREATED = 201
 NO_CONTENT = 204
@@ -42,10 +41,12 @@ class Context(msgspec.Struct, frozen=True):
     Attributes:
         state: Read only.
         now: Microseconds since 1970 UTC.
+        limits: In force.
     """
 
     state: State
     now: int
+    limits: LimitSettings
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from service.commands import Create, Delete, Replace, Update
 from service.decide.access import absent, require_document, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
-    CASCADE_MAX,
     CREATED,
     OK,
     Context,
@@ -37,7 +36,6 @@ from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from wal.change import Change
 
-TEXT_BYTES_MAX = 4 * 1024 * 1024
 _READ_ONLY = ("owner_id", "length")
 
 
@@ -47,7 +45,7 @@ def create_document(context: Context, command: Create) -> Decision:
     Raises:
         UnauthenticatedError: Nobody is logged in.
         InvalidError: The body does not fit the schema, or a rule is broken.
-        TooLargeError: The text is larger than 4 MiB in UTF-8.
+        TooLargeError: The text is larger than the limit.
     """
     user_id = require_user(context, command.actor)
     refuse_reused_key(context, command)
@@ -92,7 +90,7 @@ def update_document(context: Context, command: Update) -> Decision:
     require_conditions(context, command, row.version)
     patch: dict[str, Any] = require_valid(command.patch)
     members = msgspec.json.decode(context.state.tables[DOCUMENT.name].value(command.id) or b"")
-    draft = patched(members, patch, DocumentDraft)
+    draft = patched(context, members, patch, DocumentDraft)
     text = draft.text if "text" in patch else context.state.text(command.id)
     return _revise(context, command.id, draft, text)
 
@@ -108,7 +106,8 @@ def delete_document(context: Context, command: Delete) -> Decision:
     """
     row = require_document(context, require_user(context, command.actor), command.id)
     require_conditions(context, command, row.version)
-    return Decision(document_deletion(context, command.id, CASCADE_MAX), nothing_left(DOCUMENT, command.id))
+    changes = document_deletion(context, command.id, context.limits.cascade_max)
+    return Decision(changes, nothing_left(DOCUMENT, command.id))
 
 
 def document_deletion(context: Context, document_id: str, room: int) -> list[Change]:
@@ -126,7 +125,8 @@ def document_deletion(context: Context, document_id: str, room: int) -> list[Cha
     rows = {kind: tables[kind.name].select({"document_id": (document_id,)}) for kind in (ANNOTATION, EXTRACTION)}
     if 1 + sum(map(len, rows.values())) > room:
         raise CascadeTooLargeError(
-            f"More than {CASCADE_MAX} entities would be deleted at once. Delete marks of {document_id} first."
+            f"More than {context.limits.cascade_max} entities would be deleted at once. "
+            f"Delete marks of {document_id} first."
         )
     owner_id = tables[DOCUMENT.name].row(document_id).owner_id
     changes = []
@@ -214,8 +214,8 @@ def _check_rules(
     context: Context, user_id: str, draft: DocumentDraft, text: str | None, derived_before: str | None
 ) -> None:
     size = 0 if text is None else len(text.encode())
-    if size > TEXT_BYTES_MAX:
-        raise TooLargeError(f"The text has {size} bytes in UTF-8, the limit is {TEXT_BYTES_MAX}.")
+    if size > context.limits.text_bytes:
+        raise TooLargeError(f"The text has {size} bytes in UTF-8, the limit is {context.limits.text_bytes}.")
     errors = _page_errors(draft, text)
     if draft.derived_from is not None and draft.derived_from != derived_before:
         source = context.state.tables[DOCUMENT.name].row(draft.derived_from)

@@ -11,7 +11,6 @@ from service.commands import Create, Delete, Replace, Update
 from service.decide.access import require_document, require_mark, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
-    CASCADE_MAX,
     CREATED,
     OK,
     Context,
@@ -100,7 +99,8 @@ def update_mark(context: Context, command: Update) -> Decision:
     patch: dict[str, Any] = require_valid(command.patch)
     members = msgspec.json.decode(context.state.tables[kind.name].value(command.id) or b"")
     draft_type = ExtractionDraft if kind is EXTRACTION else AnnotationDraft
-    return _revise(context, kind, command.id, patched(_without_derived(members, patch), patch, draft_type))
+    draft = patched(context, _without_derived(members, patch), patch, draft_type)
+    return _revise(context, kind, command.id, draft)
 
 
 def delete_mark(context: Context, command: Delete) -> Decision:
@@ -124,8 +124,10 @@ def delete_mark(context: Context, command: Delete) -> Decision:
             names = ", ".join(key for key, _ in pointing[:_NAMED_MAX])
             raise InUseError(f"{len(pointing)} marks point to {command.id}: {names}.")
         doomed.update(pointing)
-        if len(doomed) > CASCADE_MAX:
-            raise CascadeTooLargeError(f"More than {CASCADE_MAX} marks would be deleted. Delete some of them first.")
+        if len(doomed) > context.limits.cascade_max:
+            raise CascadeTooLargeError(
+                f"More than {context.limits.cascade_max} marks would be deleted. Delete some of them first."
+            )
         waiting += [key for key, _ in pointing]
     changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, user_id)]
     return Decision(changes, nothing_left(_KINDS[command.kind], command.id))

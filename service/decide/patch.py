@@ -7,15 +7,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from service import bodies
-from service.decide.decision import require_valid
+from service.decide.decision import Context, require_valid
 
 _Draft = TypeVar("_Draft")
 
 
-def patched(members: dict[str, Any], patch: dict[str, Any], draft: type[_Draft]) -> _Draft:
+def patched(context: Context, members: dict[str, Any], patch: dict[str, Any], draft: type[_Draft]) -> _Draft:
     """Return the draft that a patch makes of an entity.
 
     Args:
+        context: Of the decision.
         members: Of the entity as it is.
         patch: What changes.
         draft: The type of the result.
@@ -23,7 +24,8 @@ def patched(members: dict[str, Any], patch: dict[str, Any], draft: type[_Draft])
     Raises:
         InvalidError: The result does not fit the schema.
     """
-    result: _Draft = require_valid(bodies.decode(msgspec.json.encode(merge(members, patch)), draft))
+    merged = msgspec.json.encode(merge(members, patch))
+    result: _Draft = require_valid(bodies.decode(merged, draft, context.limits))
     return result
 
 

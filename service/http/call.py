@@ -14,6 +14,7 @@ from aiohttp import web
 from service.commands import Actor, Authenticate, Command, Credential, CredentialOf, Entity, Get, List, Outcome, Page
 from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
+from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.passwords import Passwords
 from service.settings import Settings
@@ -97,6 +98,7 @@ class Services:
         registration_open: Anybody may register.
         status: Tells what administrators may know of the process and its log, as a JSON object.
         attempts: Failed logins, which are limited.
+        setup: The token of the first administrator, where registration is closed.
         in_flight: Idempotency keys of requests that are not answered yet.
     """
 
@@ -108,6 +110,7 @@ class Services:
     registration_open: bool
     status: Callable[[], dict[str, Any]]
     attempts: Attempts
+    setup: SetupToken
     in_flight: set[str] = field(default_factory=set)
 
 

@@ -42,7 +42,8 @@ class Collection:
         """Create an entity: POST /v1/{collection}."""
         body = await read_body(request, JSON)
         utf16 = in_utf16(parameters(request, self.options))
-        return await self.submit_create(request, body, decode(body, self.draft), utf16=utf16)
+        draft = decode(body, self.draft, request[CALL].services.settings.limits)
+        return await self.submit_create(request, body, draft, utf16=utf16)
 
     async def submit_create(
         self, request: web.Request, body: bytes, draft: Any, *, within: str | None = None, utf16: bool = False
@@ -76,8 +77,7 @@ class Collection:
     async def list_where(self, request: web.Request, fixed: dict[str, tuple[str, ...]]) -> web.Response:
         """List a page of the entities that pass filters which the path sets."""
         call = request[CALL]
-        limit_max = call.services.settings.limits.page_size_max
-        query = pagination.query_of(request, self.kind, call.actor, limit_max, fixed)
+        query = pagination.query_of(request, self.kind, call.actor, call.services.settings.limits, fixed)
         return pagination.respond(request, query, await call.engine.page(query))
 
     async def get(self, request: web.Request) -> web.Response:
@@ -98,7 +98,7 @@ class Collection:
             idempotency=key_of(request, call.actor, body),
             kind=self.kind.name,
             id=request.match_info["id"],
-            patch=decode(body, dict[str, Any]),
+            patch=decode(body, dict[str, Any], call.services.settings.limits),
             conditions=conditions_of(request),
             utf16=utf16,
         )
@@ -115,7 +115,7 @@ class Collection:
             idempotency=key_of(request, call.actor, body),
             kind=self.kind.name,
             id=request.match_info["id"],
-            draft=decode(body, self.draft),
+            draft=decode(body, self.draft, call.services.settings.limits),
             conditions=conditions_of(request),
             utf16=utf16,
         )

@@ -13,6 +13,7 @@ from aiohttp import web
 from service.errors import MalformedError
 from service.http import problems
 from service.http.middleware import decorate, request_id
+from service.settings import LimitSettings
 
 _LINGERING_SECONDS = 3.0
 
@@ -69,26 +70,25 @@ class Runner(web.AppRunner):
 
     Args:
         app: The application.
-        header_seconds: In which a header must have arrived, and that a connection may idle.
-        stop_seconds: That requests under way are given when the server stops.
-        connections_max: Open at the same time.
+        limits: Of connections and headers.
     """
 
-    def __init__(
-        self, app: web.Application, *, header_seconds: float, stop_seconds: float, connections_max: int
-    ) -> None:
+    def __init__(self, app: web.Application, limits: LimitSettings) -> None:
         super().__init__(
             app,
-            shutdown_timeout=stop_seconds,
+            max_line_size=limits.header_line_bytes,
+            max_field_size=limits.header_line_bytes,
+            max_headers=limits.headers_max,
+            shutdown_timeout=limits.stop_seconds,
             # aiohttp has no header time limit of its own: what bounds it is that a connection may idle so long.
-            keepalive_timeout=header_seconds,
+            keepalive_timeout=limits.keepalive_seconds,
             # A coded body is refused, and must not be decoded just to be thrown away.
             auto_decompress=False,
             # After an early refusal the rest of a body is read so long, or the client might never see the answer.
             lingering_time=_LINGERING_SECONDS,
             access_log=None,
         )
-        self._connections_max = connections_max
+        self._connections_max = limits.connections_max
 
     async def _make_server(self) -> web.Server:
         return Server(await super()._make_server(), self._connections_max, **self._kwargs)

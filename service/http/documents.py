@@ -11,8 +11,10 @@ from service.bodies import decode
 from service.commands import Invalid
 from service.errors import FieldError, MalformedError
 from service.http.body import DOCUMENT, JSON, media_type_of, read_body
+from service.http.call import CALL
 from service.http.collections import Collection
 from service.http.parameters import in_utf16, parameters, single
+from service.settings import LimitSettings
 
 _TEXT_FIELDS = ("external_id", "language", "title")
 
@@ -23,12 +25,14 @@ class Documents(Collection):
     async def create(self, request: web.Request) -> web.Response:
         """Create a document from JSON, or from plain text with the other members as parameters: POST /v1/documents."""
         body = await read_body(request, DOCUMENT)
+        limits = request[CALL].services.settings.limits
         if media_type_of(request, DOCUMENT) in JSON:
             utf16 = in_utf16(parameters(request, self.options))
-            return await self.submit_create(request, body, decode(body, self.draft), utf16=utf16)
+            return await self.submit_create(request, body, decode(body, self.draft, limits), utf16=utf16)
         found = parameters(request, _TEXT_FIELDS)
-        members = {name: single(found, name) for name in _TEXT_FIELDS if name in found}
-        return await self.submit_create(request, body, _draft({**members, "text": _text(body)}, self.draft))
+        members = {name: single(found, name) for name in _TEXT_FIELDS if name in found} | {"text": _text(body)}
+        # Through JSON, so that parameters obey the same rules as members.
+        return await self.submit_create(request, body, decode(msgspec.json.encode(members), self.draft, limits))
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,19 @@ class Nested:
         body = await read_body(request, JSON)
         utf16 = in_utf16(parameters(request, self.marks.options))
         document_id = request.match_info["id"]
-        draft = self._decode(body, document_id)
+        draft = self._decode(body, document_id, request[CALL].services.settings.limits)
         return await self.marks.submit_create(request, body, draft, within=document_id, utf16=utf16)
 
-    def _decode(self, body: bytes, document_id: str) -> msgspec.Struct | Invalid:
-        members = decode(body, dict[str, msgspec.Raw])
+    def _decode(self, body: bytes, document_id: str, limits: LimitSettings) -> msgspec.Struct | Invalid:
+        members = decode(body, dict[str, msgspec.Raw], limits)
         if isinstance(members, Invalid):
             return members
         own = msgspec.json.encode(document_id)
         given = members.setdefault("document_id", msgspec.Raw(own))
-        if bytes(given) not in (own, b"null") and decode(bytes(given), str) != document_id:
+        if bytes(given) not in (own, b"null") and decode(bytes(given), str, limits) != document_id:
             return Invalid((FieldError("/document_id", f"is not the path's, {document_id}"),))
         members["document_id"] = msgspec.Raw(own)
-        return decode(msgspec.json.encode(members), self.marks.draft)
+        return decode(msgspec.json.encode(members), self.marks.draft, limits)
 
 
 def _text(body: bytes) -> str:
@@ -70,8 +74,3 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise MalformedError(f"The text is not UTF-8: {error.reason} at byte {error.start}.") from error
-
-
-def _draft(members: dict[str, str | None], draft: type[msgspec.Struct]) -> msgspec.Struct | Invalid:
-    # Through JSON, so that parameters obey the same rules as members.
-    return decode(msgspec.json.encode(members), draft)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-import secrets
 import socket
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from service.commands import LOCAL_ADMIN, Actor, Authenticate
 from service.errors import UnauthenticatedError
 from service.http.call import Engine
-
-_SCHEME = "bearer"
-_TOKEN_BYTES = 32
-_TOKEN_LENGTH_MAX = 512
+from service.http.tokens import hash_token, token_of
 
 
 async def require(request: web.Request, engine: Engine) -> Actor:
@@ -38,23 +33,10 @@ async def identify(request: web.Request, engine: Engine) -> Actor | None:
     Raises:
         UnauthenticatedError: There is a token, but nobody owns it.
     """
-    header = request.headers.get(hdrs.AUTHORIZATION)
-    if header is None:
+    token = token_of(request)
+    if token is None:
         return LOCAL_ADMIN if is_control_socket(request) else None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != _SCHEME or not 0 < len(token) <= _TOKEN_LENGTH_MAX:
-        raise UnauthenticatedError("The Authorization header is not of the form 'Bearer <token>'.")
     return await engine.authenticate(Authenticate(actor=None, token_hash=hash_token(token)))
-
-
-def new_token() -> str:
-    """Return a secret for a session."""
-    return secrets.token_urlsafe(_TOKEN_BYTES)
-
-
-def hash_token(token: str) -> str:
-    """Return what is stored in place of a token: SHA-256 in hex. Tokens are random, so it needs no salt."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def is_control_socket(request: web.Request) -> bool:

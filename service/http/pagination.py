@@ -11,13 +11,13 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from service.clock import parse_time
+from service.clock import TIME_MAX, parse_time
 from service.commands import Actor, List, Page
 from service.errors import MalformedError
 from service.http.parameters import flag, in_utf16, parameters, single
 from service.kinds.base import Kind
+from service.settings import LimitSettings
 
-LIMIT_DEFAULT = 50
 _PARAMETERS = ("count", "created_at_ge", "created_at_lt", "cursor", "limit", "offset_unit", "sort")
 _ORDERS = {"created_at": False, "-created_at": True}
 _SCOPE_BYTES = 8
@@ -31,7 +31,7 @@ class _Cursor(msgspec.Struct, array_like=True):
 
 
 def query_of(
-    request: web.Request, kind: Kind, actor: Actor | None, limit_max: int, fixed: Mapping[str, tuple[str, ...]]
+    request: web.Request, kind: Kind, actor: Actor | None, limits: LimitSettings, fixed: Mapping[str, tuple[str, ...]]
 ) -> List:
     """Return the query for the page that a request asks for.
 
@@ -39,7 +39,7 @@ def query_of(
         request: Its parameters tell filters, order and page.
         kind: Of the entities.
         actor: Who asks.
-        limit_max: Items a page at most.
+        limits: Items a page, by default and at most.
         fixed: Filters that the path sets.
 
     Raises:
@@ -54,7 +54,7 @@ def query_of(
         created_at_ge=_time(found, "created_at_ge"),
         created_at_lt=_time(found, "created_at_lt"),
         descending=_descending(found),
-        limit=_limit(found, limit_max),
+        limit=_limit(found, limits),
         count=flag(found, "count"),
         utf16=in_utf16(found),
     )
@@ -94,10 +94,10 @@ def _position(cursor: str, scope: bytes) -> int:
     return decoded.position
 
 
-def _limit(found: MultiMapping[str], limit_max: int) -> int:
-    value = single(found, "limit")
+def _limit(found: MultiMapping[str], limits: LimitSettings) -> int:
+    value, limit_max = single(found, "limit"), limits.page_size_max
     if value is None:
-        return min(LIMIT_DEFAULT, limit_max)
+        return min(limits.page_size, limit_max)
     is_number = value.isascii() and value.isdigit() and len(value) <= len(str(limit_max))
     if not is_number or not 1 <= int(value) <= limit_max:
         raise MalformedError(f"limit is {value!r}, expected a number from 1 to {limit_max}.")
@@ -114,7 +114,7 @@ def _descending(found: MultiMapping[str]) -> bool:
 def _time(found: MultiMapping[str], name: str) -> int | None:
     value = single(found, name)
     try:
-        # Nothing was created before 1970.
-        return None if value is None else max(0, parse_time(value))
+        # Nothing was created before 1970 or will be after 9999; an offset can lead out of both.
+        return None if value is None else min(max(0, parse_time(value)), TIME_MAX)
     except (ValueError, OverflowError) as error:
         raise MalformedError(f"{name} cannot be read: {error}. Expected RFC 3339, with %2B for a plus.") from error

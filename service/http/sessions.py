@@ -9,13 +9,13 @@ from service.bodies import decode
 from service.clock import format_time
 from service.commands import Actor, CredentialOf, Get, Invalid, LogIn, LogOut
 from service.errors import InvalidError, NotFoundError, UnauthenticatedError
-from service.http import identity
 from service.http.body import JSON, read_body
 from service.http.call import CALL, Call
 from service.http.failures import WrongCredentialsError
 from service.http.parameters import parameters
 from service.http.passwords import Password, verify
 from service.http.responses import CREATED, json_response
+from service.http.tokens import hash_token, new_token
 
 _HOUR_US = 3_600_000_000
 _SESSION_PREFIX = "sess"
@@ -49,13 +49,13 @@ async def log_in(request: web.Request) -> web.Response:
     call = request[CALL]
     body = await read_body(request, JSON)
     parameters(request, ())
-    login = decode(body, Login)
+    login = decode(body, Login, call.services.settings.limits)
     if isinstance(login, Invalid):
         raise InvalidError("The body does not fit the schema.", login.errors)
     verified = await verify(request, call, login.password, CredentialOf(actor=None, email=login.email))
     if verified is None:
         raise WrongCredentialsError(_WRONG)
-    token = identity.new_token()
+    token = new_token()
     lifetime_us = round(call.services.settings.sessions.lifetime_hours * _HOUR_US)
     # Asked before the engine does, so that a session never ends before the time that is told.
     expires_at = format_time(call.services.now() + lifetime_us)
@@ -65,7 +65,7 @@ async def log_in(request: web.Request) -> web.Response:
         user_id=verified.credential.user_id,
         credential_sequence=verified.credential.sequence,
         session_id=call.services.ids.new(_SESSION_PREFIX),
-        token_hash=identity.hash_token(token),
+        token_hash=hash_token(token),
         lifetime_us=lifetime_us,
         rehashed=verified.rehashed,
     )

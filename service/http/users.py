@@ -37,10 +37,11 @@ class Users(Collection):
     async def create(self, request: web.Request) -> web.Response:
         """Register: POST /v1/users. Nobody needs to be logged in where registration is open."""
         call = request[CALL]
-        actor = await identity.identify(request, call.engine)
+        setup = call.services.setup.is_sent(request)
+        actor = None if setup else await identity.identify(request, call.engine)
         body = await read_body(request, JSON)
         parameters(request, ())
-        registration = decode(body, Registration)
+        registration = decode(body, Registration, call.services.settings.limits)
         draft: msgspec.Struct | Invalid = registration
         password_hash = ""
         if not isinstance(registration, Invalid):
@@ -54,6 +55,7 @@ class Users(Collection):
             password_hash=password_hash,
             loopback=identity.is_loopback(request),
             open=call.services.registration_open,
+            setup=setup,
         )
         return outcome_response(await call.engine.submit(command), self.path)
 
@@ -73,7 +75,7 @@ async def set_password(request: web.Request) -> web.Response:
     user_id = request.match_info["id"]
     body = await read_body(request, JSON)
     parameters(request, ())
-    change = decode(body, PasswordChange)
+    change = decode(body, PasswordChange, call.services.settings.limits)
     if isinstance(change, Invalid):
         raise InvalidError("The body does not fit the schema.", change.errors)
     is_own = call.actor is not None and call.actor.user_id == user_id

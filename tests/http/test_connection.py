@@ -14,9 +14,8 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from service.app import make_app, make_services
+from service.app import make_app, make_runner, make_services
 from service.commands import LOCAL_ADMIN
-from service.http.connection import Runner
 from tests.harness import Client, Member, quick_settings, serve
 from tests.http.fake_engine import FakeEngine
 
@@ -90,9 +89,9 @@ async def test_a_second_header_on_a_connection_must_be_in_time_too(engine: FakeE
 
 async def test_one_connection_too_many_is_closed_at_once(engine: FakeEngine) -> None:
     """Those that are open go on."""
-    services = make_services(quick_settings(), dict)
+    services = make_services(quick_settings({"limits": {"connections_max": 2}}), dict)
     services.gate.open(engine)
-    runner = Runner(make_app(services), header_seconds=5, stop_seconds=1, connections_max=2)
+    runner = make_runner(make_app(services))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
@@ -110,7 +109,7 @@ async def control(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[aiohttp.C
     """Give a client on the control socket."""
     services = make_services(quick_settings(), lambda: {"status": "under test"})
     services.gate.open(engine)
-    runner = Runner(make_app(services), header_seconds=5, stop_seconds=1, connections_max=2)
+    runner = make_runner(make_app(services))
     await runner.setup()
     path = str(tmp_path / "control.sock")
     await web.UnixSite(runner, path).start()
@@ -162,3 +161,21 @@ async def _exchange(client: Client, request: bytes) -> tuple[bytes, bytes]:
         answer = await asyncio.wait_for(reader.read(), 5)
     head, _, body = answer.partition(b"\r\n\r\n")
     return head, body
+
+
+@pytest.mark.parametrize("past", [0, 1])
+async def test_header_fields_and_the_request_line_have_a_limit(engine: FakeEngine, past: int) -> None:
+    """The limit is taken, one byte or one field more is not."""
+    flags = {"limits": {"header_line_bytes": 1024, "headers_max": 16}}
+    target = b"/livez?" + b"a" * (1024 + past - len(b"/livez?"))
+    requests = (
+        b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * (1024 + past) + b"\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * (15 + past) + b"\r\n",
+    )
+    async with serve(engine, flags) as client:
+        for request in requests:
+            async with connect(client.host, client.port) as (reader, writer):
+                writer.write(request)
+                status = (await reader.readuntil(b"\r\n")).split()[1]
+                assert status == (b"400" if past else b"200"), request[:40]

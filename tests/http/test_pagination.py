@@ -11,7 +11,7 @@ import pytest
 
 from service.clock import parse_time
 from service.commands import List, Page
-from tests.harness import Answer, Member
+from tests.harness import Answer, Member, serve
 from tests.http.fake_engine import FakeEngine
 
 PATH = "/v1/annotations"
@@ -168,3 +168,27 @@ def _link_of(answer: Answer) -> str:
     assert link.startswith("</v1/")
     assert link.endswith('>; rel="next"')
     return link[1 : -len('>; rel="next"')]
+
+
+async def test_a_page_has_the_size_of_the_settings_unless_it_is_asked_for(engine: FakeEngine) -> None:
+    """And never more than the largest."""
+    async with serve(engine, {"limits": {"page_size": 7, "page_size_max": 9}}) as client:
+        caller = Member(client, token="any")
+        assert (await query_for(caller, engine, PATH)).limit == 7
+        assert (await query_for(caller, engine, f"{PATH}?limit=9")).limit == 9
+        assert (await caller.call("GET", f"{PATH}?limit=10")).problem == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("0001-01-01T00:00:00%2B10:00", 0),
+        ("9999-12-31T23:59:59.999999-23:59", parse_time("9999-12-31T23:59:59.999999Z")),
+    ],
+)
+async def test_times_beyond_those_that_can_be_told_are_the_nearest(
+    caller: Member, engine: FakeEngine, said: str, meant: int
+) -> None:
+    """An offset from UTC can lead out of the years 1 to 9999."""
+    query = await query_for(caller, engine, f"{PATH}?created_at_ge={said}&created_at_lt={said}")
+    assert (query.created_at_ge, query.created_at_lt) == (meant, meant)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PASSWORD, Member, open_app
+from service.app import make_services
+from tests.harness import PASSWORD, Member, open_app, open_engine, quick_settings, serve_services
 
 NEW_PASSWORD = "staple battery horse correct"
 
@@ -76,6 +77,25 @@ async def test_registration_is_closed_by_default_where_others_can_reach_the_serv
     async with open_app(tmp_path / "data", {"server": {"host": "0.0.0.0"}}) as client:  # noqa: S104 - of the setting
         answer = await Member(client).call("POST", "/v1/users", {"email": "a@b.c", "password": PASSWORD})
     assert answer.problem == "forbidden"
+
+
+async def test_the_token_of_the_start_registers_the_first_administrator_and_nobody_else(tmp_path: Path) -> None:
+    """Where registration is closed; a wrong one is 401, and once there is a user it counts no more."""
+    flags = {"server": {"registration": "closed"}}
+    async with open_engine(tmp_path / "data", flags) as engine:
+        services = make_services(quick_settings(flags), dict)
+        services.gate.open(engine)
+        async with serve_services(services) as client:
+            body = {"email": "ada@example.org", "password": PASSWORD}
+            early = await Member(client, "made up").call("POST", "/v1/users", body)
+            old, token = services.setup.issue(), services.setup.issue()
+            outdated = await Member(client, old).call("POST", "/v1/users", body)
+            first = await Member(client, token).call("POST", "/v1/users", body)
+            again = await Member(client, token).call("POST", "/v1/users", {**body, "email": "eve@example.org"})
+            elsewhere = await Member(client, token).call("GET", "/v1/me")
+    assert (early.problem, outdated.problem, elsewhere.problem) == ("unauthenticated",) * 3
+    assert (first.status, first.json["role"]) == (201, "admin")
+    assert (again.status, again.problem) == (403, "forbidden")
 
 
 async def test_a_member_sees_themselves_and_nobody_else(anna: Member, bert: Member) -> None:

@@ -42,6 +42,7 @@ from service.kinds import KINDS
 from service.kinds.account import UserDraft
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft, ExtractionDraft
+from service.settings import load
 from service.state.state import State
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY
@@ -68,7 +69,7 @@ class Service:
         self.state = State(KINDS)
         self.log: Log
         self.log, self.report = await open_log(DIRECTORY, SETTINGS, self.state, file_system=self.disk)
-        self.engine = Engine(self.state, self.log, lambda: self.now)
+        self.engine = Engine(self.state, self.log, lambda: self.now, load().limits)
         while not self.log._prepared:
             await asyncio.sleep(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from service.commands import LOCAL_ADMIN, Actor, Expire, IdempotencyKey, LogOut, SetPassword, Update
@@ -60,6 +61,14 @@ def test_admins_choose_the_role_also_where_registration_is_closed(world: World, 
 def test_the_first_user_from_elsewhere_is_no_admin(world: World) -> None:
     """An open registration does not give the service away."""
     assert body(world.register("a@example.org", loopback=False))["role"] == "member"
+
+
+def test_the_token_of_the_start_counts_until_there_is_a_user(world: World) -> None:
+    """Two requests with it may be under way at once: only one becomes an administrator."""
+    first = world.register("a@example.org", loopback=False, open=False, setup=True)
+    assert body(first)["role"] == "admin"
+    with pytest.raises(ForbiddenError, match="closed"):
+        world.register("b@example.org", loopback=False, open=False, setup=True)
 
 
 def test_users_change_their_name_and_admins_the_role(world: World, ada: Actor, bob: Actor) -> None:
@@ -162,14 +171,16 @@ def test_sessions_and_answers_expire(world: World, ada: Actor) -> None:
     assert world.document(fresh)
 
 
-def test_too_much_is_not_deleted_at_once(world: World, ada: Actor, bob: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_is_not_deleted_at_once(world: World, ada: Actor, bob: Actor) -> None:
     """The refusal names the way on, and nothing is changed."""
     document = world.document(bob)
     for _ in range(3):
         world.annotation(bob, document)
-    for module in ("documents", "accounts"):
-        monkeypatch.setattr(f"service.decide.{module}.CASCADE_MAX", 3)
+    world.limits = msgspec.structs.replace(world.limits, cascade_max=3)
     for kind, key in (("document", document), ("user", key_of(bob))):
         with pytest.raises(CascadeTooLargeError, match="Delete marks of"):
             world.delete(bob, kind, key)
     assert world.state.counts["annotation"] == 3
+    world.limits = msgspec.structs.replace(world.limits, cascade_max=4)
+    world.delete(bob, "user", key_of(bob))
+    assert world.state.counts["annotation"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.commands import Actor, Invalid
@@ -14,6 +15,7 @@ from service.errors import (
     NotFoundError,
     PreconditionFailedError,
     TextInUseError,
+    TooLargeError,
 )
 from tests.service.decide.world import TEXT, World, body
 
@@ -177,3 +179,18 @@ def test_a_document_is_derived_from_one_that_can_be_seen(world: World, ada: Acto
     assert pointers(caught) == ["/derived_from"]
     world.delete(ada, "document", source)
     assert world.update(ada, "document", derived, {"title": "u"})["derived_from"] == source
+
+
+def test_a_text_has_a_limit_in_bytes(world: World, ada: Actor) -> None:
+    """The limit is taken, one byte more is not, however it comes; code points do not count."""
+    world.limits = msgspec.structs.replace(world.limits, text_bytes=1024)
+    fits, larger = "é" * 512, "é" * 512 + "x"
+    document = world.document(ada, fits)
+    for do in (
+        lambda: world.document(ada, larger),
+        lambda: world.update(ada, "document", document, {"text": larger}),
+        lambda: world.put(ada, "document", document, {"text": larger}),
+    ):
+        with pytest.raises(TooLargeError, match="1025 bytes in UTF-8, the limit is 1024"):
+            do()
+    assert world.text(document) == fits

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.commands import Actor
-from service.errors import GoneError, ImmutableError, InvalidError, NotFoundError, PreconditionFailedError
+from service.errors import (
+    CascadeTooLargeError,
+    GoneError,
+    ImmutableError,
+    InvalidError,
+    NotFoundError,
+    PreconditionFailedError,
+)
 from tests.service.decide.world import World
 
 
@@ -132,3 +140,19 @@ def test_events_name_what_happened_and_where_the_key_changed_before(world: World
         value,
     )
     assert buried.event == "tombstone.created"
+
+
+def test_a_cascade_has_a_limit(world: World, ada: Actor) -> None:
+    """As many as the limit are deleted together, one more are not."""
+    document = world.document(ada)
+    first, second = (world.annotation(ada, document, start=0, end=5) for _ in range(2))
+    arguments = [{"role": role, "target": target} for role, target in (("a", first), ("b", second))]
+    world.annotation(ada, document, type="relation", arguments=arguments)
+    world.annotation(ada, document, type="relation", arguments=arguments)
+    world.limits = msgspec.structs.replace(world.limits, cascade_max=2)
+    with pytest.raises(CascadeTooLargeError, match="More than 2 marks"):
+        world.delete(ada, "annotation", first, cascade=True)
+    assert world.state.counts["annotation"] == 4
+    world.limits = msgspec.structs.replace(world.limits, cascade_max=3)
+    world.delete(ada, "annotation", first, cascade=True)
+    assert world.state.counts["annotation"] == 1

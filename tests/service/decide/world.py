@@ -25,6 +25,7 @@ from service.kinds import KINDS
 from service.kinds.account import UserDraft
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft, ExtractionDraft
+from service.settings import load
 from service.state.state import State
 from wal.change import Change
 
@@ -50,12 +51,13 @@ class World:
         self.state = State(KINDS)
         self.now = 1_700_000_000_000_000
         self.ids = IdSource(lambda: self.now)
+        self.limits = load().limits
         self.records: list[list[Change]] = []
 
     def do(self, command: Command) -> Outcome:
         """Decide and apply a command."""
         self.now += 1
-        decision = decide(Context(self.state, self.now), command)
+        decision = decide(Context(self.state, self.now, self.limits), command)
         if decision.changes:
             self.records.append(decision.changes)
             self.state.apply(len(self.records), self.now, decision.changes)
