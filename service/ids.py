@@ -1,10 +1,12 @@
-"""Ids: TypeIDs, a prefix that tells the kind and a UUIDv7 in base 32, increasing within the process.
+"""Ids: TypeIDs, a prefix that tells the kind and a UUID in base 32.
 
-The format is that of the TypeID specification 0.3; UUIDv7 is RFC 9562, with the counter of its method 1.
+The format is that of the TypeID specification 0.3. New ids are UUIDv7 of RFC 9562, with the counter of its method 1,
+so they increase within the process; ids that follow from a name are its UUIDv8.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -16,7 +18,9 @@ _COUNTER_BITS = 12
 _RANDOM_BYTES = 8
 _RANDOM_BITS = 62
 _VERSION = 0x7
+_VERSION_NAMED = 0x8
 _VARIANT = 0b10
+_UUID_BYTES = 16
 
 
 class IdSource:
@@ -40,6 +44,13 @@ class IdSource:
         tail = int.from_bytes(self._random(_RANDOM_BYTES)) >> (8 * _RANDOM_BYTES - _RANDOM_BITS)
         head = (milliseconds << 16 | _VERSION << 12 | counter) << 64
         return f"{prefix}_{_encode(head | _VARIANT << _RANDOM_BITS | tail)}"
+
+
+def named(prefix: str, name: bytes) -> str:
+    """Return the id that follows from a name: the same at each call, for another name another one."""
+    number = int.from_bytes(hashlib.blake2b(name, digest_size=_UUID_BYTES).digest())
+    number = number & ~(0xF << 76) | _VERSION_NAMED << 76
+    return f"{prefix}_{_encode(number & ~(0b11 << 62) | _VARIANT << 62)}"
 
 
 def has_form(id: str, prefix: str) -> bool:  # noqa: A002 - the member's name in the API

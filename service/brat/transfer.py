@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import aiofiles
 import msgspec
+from msgspec.structs import replace
 
 from service.brat.entries import StandoffError
 from service.brat.mapping import BratDocument, DraftedMark, draft_document, draft_marks
 from service.brat.rendering import render_document
 from service.brat.standoff import parse, render
 from service.client import Client, types
+from service.client.collection import Collection, D, E
+from service.client.errors import ProblemError
+from service.ids import named
 
 _DOCUMENTS_AT_ONCE = 8
 _MARKS_AT_ONCE = 8
@@ -53,8 +56,7 @@ async def import_corpus(
 ) -> list[types.Document]:
     """Create the documents and marks of a corpus.
 
-    Each request's idempotency key follows from the corpus, so what was created by an earlier try within the time
-    that the server keeps keys is not created again.
+    Ids follow from the user and the content of the files, so what an earlier try has created is not created again.
 
     Args:
         client: Logged in.
@@ -68,10 +70,11 @@ async def import_corpus(
     corpus = [await read_document(directory, path) for path in paths_of(directory)]
     drafted = [draft_marks(document) for document in corpus]
     limit = asyncio.Semaphore(_DOCUMENTS_AT_ONCE)
+    user = await client.me()
 
     async def one(place: int) -> types.Document:
         async with limit:
-            created = await _import_document(client, corpus[place], drafted[place])
+            created = await _import_document(client, _Ids(user.id, corpus[place]), corpus[place], drafted[place])
         on_progress(1)
         return created
 
@@ -113,23 +116,27 @@ def _place(directory: Path, path: str) -> Path:
     return target
 
 
+class _Ids:
+    """Ids that follow from whose a document is and what it holds."""
+
+    def __init__(self, user_id: str, document: BratDocument) -> None:
+        content = [user_id, document.path, document.text, [str(entry) for entry in document.entries]]
+        self.document = named("doc", msgspec.json.encode(content))
+
+    def mark(self, ref: str) -> str:
+        return named("ann", self.document.encode() + b" " + ref.encode())
+
+
 async def _import_document(
-    client: Client, document: BratDocument, generations: list[list[DraftedMark]]
+    client: Client, ids: _Ids, document: BratDocument, generations: list[list[DraftedMark]]
 ) -> types.Document:
-    draft = draft_document(document)
-    key = _Keys(document)
-    created = await client.documents.create(draft, idempotency_key=key.of("document"))
-    ids: dict[str, str] = {}
+    created = await _ensure(client.documents, ids.document, draft_document(document))
     limit = asyncio.Semaphore(_MARKS_AT_ONCE)
 
     async def create(ref: str, mark: types.AnnotationDraft) -> None:
-        placed = msgspec.structs.replace(
-            mark,
-            document_id=created.id,
-            arguments=mark.arguments and tuple(_with_target(one, ids[one.target]) for one in mark.arguments),
-        )
+        targets = mark.arguments and tuple(replace(one, target=ids.mark(one.target)) for one in mark.arguments)
         async with limit:
-            ids[ref] = (await client.annotations.create(placed, idempotency_key=key.of(ref))).id
+            await _ensure(client.annotations, ids.mark(ref), replace(mark, document_id=created.id, arguments=targets))
 
     for generation in generations:
         async with asyncio.TaskGroup() as group:
@@ -138,19 +145,13 @@ async def _import_document(
     return created
 
 
-class _Keys:
-    """Idempotency keys that follow from a document's content."""
-
-    def __init__(self, document: BratDocument) -> None:
-        content = msgspec.json.encode([document.path, document.text, [str(entry) for entry in document.entries]])
-        self._digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-
-    def of(self, ref: str) -> str:
-        return f"brat-{self._digest}-{ref}"
-
-
-def _with_target(argument: types.Argument, target: str) -> types.Argument:
-    return msgspec.structs.replace(argument, target=target)
+async def _ensure(collection: Collection[D, E], entity_id: str, draft: D) -> E:
+    try:
+        return await collection.replace(entity_id, draft, create_only=True)
+    except ProblemError as error:
+        if error.name != "precondition-failed":
+            raise
+        return await collection.get(entity_id)
 
 
 async def _read(directory: Path, path: str) -> str:

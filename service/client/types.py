@@ -160,7 +160,7 @@ class Session(Part, frozen=True, kw_only=True):
 
 
 class Document(Entity, frozen=True, kw_only=True):
-    """A document. Lists leave its text out. `length` is in code points."""
+    """A document. Only `get` gives its text: lists and answers to changes leave it out. `length` is in code points."""
 
     owner_id: str
     title: str = ""

@@ -155,7 +155,7 @@ def require_form(key: str, prefix: str) -> None:
         InvalidError: It is not.
     """
     if not has_form(key, prefix):
-        detail = f"{key!r} found, expected {prefix}_ and a UUIDv7 in 26 characters of base 32, as a TypeID"
+        detail = f"{key!r} found, expected {prefix}_ and a UUID in 26 characters of base 32, as a TypeID"
         raise InvalidError("The id in the path cannot be used for a new entity.", [FieldError("/id", detail)])
 
 

@@ -65,6 +65,28 @@ async def test_an_import_that_is_run_again_creates_nothing_twice(client: Client)
     assert await client.annotations.count() == marks == 12
 
 
+async def test_an_import_is_completed_whenever_it_is_run_again(client: Client) -> None:
+    """No idempotency key is needed for that: what is missing is created under the id that it had."""
+    documents = await import_corpus(client, FIXTURES)
+    marks = {mark.id: mark async for mark in client.annotations.list()}
+    pointed = {one.target for mark in marks.values() for one in mark.arguments or ()}
+    gone = next(mark for mark in marks.values() if mark.id not in pointed)
+    await client.annotations.delete(gone.id)
+    assert [document.id for document in await import_corpus(client, FIXTURES)] == [one.id for one in documents]
+    assert {mark.id async for mark in client.annotations.list()} == set(marks)
+
+
+async def test_the_same_corpus_of_two_users_is_two_corpora(server: Process, client: Client) -> None:
+    """Ids follow from the user too."""
+    first = await import_corpus(client, FIXTURES)
+    async with Client(server.url) as other:
+        await other.register("bob@example.org", PASSWORD)
+        await other.login("bob@example.org", PASSWORD)
+        second = await import_corpus(other, FIXTURES)
+        assert await other.annotations.count() == await client.annotations.count() == 12
+    assert not {document.id for document in first} & {document.id for document in second}
+
+
 async def test_marks_are_what_the_lines_mean(client: Client) -> None:
     """Types, targets and what hangs on them."""
     await import_corpus(client, FIXTURES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ids import IdSource, has_form
+from service.ids import IdSource, has_form, named
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -62,3 +62,12 @@ def test_more_ids_in_a_millisecond_than_the_counter_holds_still_increase() -> No
 def test_the_form_of_an_id_is_checked(text: str, expected: bool) -> None:
     """Prefix, length, alphabet, and the 128 bits that it may hold."""
     assert has_form(text, "doc") is expected
+
+
+def test_an_id_follows_from_a_name() -> None:
+    """It has the form of an id and is a UUIDv8 of RFC 9562."""
+    one, again, other = named("doc", b"a"), named("doc", b"a"), named("doc", b"b")
+    assert one == again != other
+    assert has_form(one, "doc")
+    found = decoded(one.removeprefix("doc_"))
+    assert (found.version, found.variant) == (8, uuid.RFC_4122)
