@@ -12,6 +12,10 @@ class MemoryLog:
         self.sequence = 0
         self.durable = 0
         self.time = 0
+        self.is_filling = False
+
+    async def room(self) -> None:
+        """There is always room."""
 
     def admit(self) -> None:
         """There is always room."""

@@ -37,7 +37,7 @@ def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> S
         registration_open=_registration_open(settings.server),
         status=status,
         setup=SetupToken(),
-        attempts=Attempts(settings.limits.failed_logins_max, settings.limits.failed_login_seconds, time.monotonic),
+        attempts=Attempts(settings.limits.failed_login_seconds, time.monotonic),
     )
 
 

@@ -16,6 +16,7 @@ from service.settings import LimitSettings
 
 _INTEGER_MAX = 2**63 - 1
 _MANY_DIGITS = re.compile(rb"\d{19}")  # an integer beyond 64 bits has no fewer
+_NAME_SHOWN = 100
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _Body = TypeVar("_Body")
@@ -28,7 +29,7 @@ def decode(body: bytes, type: type[_Body], limits: LimitSettings) -> _Body | Inv
         The value, or `Invalid` with the place that does not fit; it is refused after access was checked.
 
     Raises:
-        MalformedError: It is not JSON, or nested too deeply.
+        MalformedError: It is not JSON, or nested too deeply, or holds too many items.
     """
     value: _Body | None = None
     fault: Exception | None = None
@@ -39,9 +40,10 @@ def decode(body: bytes, type: type[_Body], limits: LimitSettings) -> _Body | Inv
     if fault is None and value is not None and _is_plain(body, limits):
         return value
     # A fault of the schema can be met before what follows is known to be JSON, so that is asked first.
-    errors = _free_errors(_parse(body, limits), "", 0, limits)
-    if errors:
-        return Invalid(tuple(errors))
+    walk = _Walk(limits)
+    walk.visit(_parse(body, limits), 0)
+    if walk.errors:
+        return Invalid(tuple(walk.errors))
     if isinstance(fault, msgspec.ValidationError):
         return Invalid((_field_error(str(fault), type),))
     if value is None:
@@ -74,36 +76,59 @@ def _parse(body: bytes, limits: LimitSettings) -> Any:
         raise MalformedError(f"The body is not JSON: {error}.") from None
 
 
-def _free_errors(value: Any, pointer: str, depth: int, limits: LimitSettings) -> list[FieldError]:
-    """Check what no schema checks: depth, numbers of items, and integers that other readers of JSON would change."""
-    if isinstance(value, dict | list):
-        if depth >= limits.depth_max:
-            raise _too_deep(limits)
-        if len(value) > limits.items_max:
-            return [FieldError(pointer, f"{len(value)} items found, at most {limits.items_max} are taken")]
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [e for key, item in items for e in _free_errors(item, f"{pointer}/{_escape(key)}", depth + 1, limits)]
-    if isinstance(value, int) and abs(value) > _INTEGER_MAX:
-        return [FieldError(pointer, "an integer beyond 64 bits; write it as a string")]
-    return []
+class _Walk:
+    """Checks what no schema checks: depth, number of items, and integers that other readers of JSON would change."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self.errors: list[FieldError] = []
+        self._limits = limits
+        self._items = 0
+        self._path: list[str | int] = []
+
+    def visit(self, value: Any, depth: int) -> None:
+        """Look at a value and all that is in it.
+
+        Raises:
+            MalformedError: It is nested too deeply, or holds too many items.
+        """
+        if isinstance(value, dict | list):
+            self._items += len(value)
+            if depth >= self._limits.depth_max:
+                raise _too_deep(self._limits)
+            if self._items > self._limits.items_max:
+                raise MalformedError(f"The body holds more than {self._limits.items_max} items, which is the limit.")
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(item, dict | list | int):
+                    self._path.append(key)
+                    self.visit(item, depth + 1)
+                    self._path.pop()
+        elif isinstance(value, int) and abs(value) > _INTEGER_MAX:
+            pointer = "".join(f"/{_escape(_shown(key))}" for key in self._path)
+            self.errors.append(FieldError(pointer, "an integer beyond 64 bits; write it as a string"))
 
 
 def _too_deep(limits: LimitSettings) -> MalformedError:
     return MalformedError(f"The body is nested too deeply; {limits.depth_max} levels are taken.")
 
 
+def _shown(name: str | int) -> str:
+    """Return a member's name as far as it is worth telling."""
+    text = str(name)
+    return text if len(text) <= _NAME_SHOWN else f"{text[:_NAME_SHOWN]}…"
+
+
 def _field_error(message: str, type: type) -> FieldError:  # noqa: A002 - as above
     text, _, path = message.partition(" - at `$")
-    pointer = "".join(f"/{_escape(name) or place or '*'}" for name, place, _ in _STEP.findall(path.rstrip("`")))
+    pointer = "".join(f"/{_escape(_shown(name)) or place or '*'}" for name, place, _ in _STEP.findall(path.rstrip("`")))
     unknown = _UNKNOWN.match(text)
     if unknown is None:
         return FieldError(pointer, text)
-    found = unknown[1]
+    found = _shown(unknown[1])
     known = getattr(type, "__struct_fields__", ()) if not pointer else ()
     nearest = difflib.get_close_matches(found, known, n=1)
     hint = f" The nearest is {nearest[0]!r}." if nearest else ""
     return FieldError(f"{pointer}/{_escape(found)}", f"There is no member {found!r} here.{hint}")
 
 
-def _escape(name: str | int) -> str:
-    return str(name).replace("~", "~0").replace("/", "~1")
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

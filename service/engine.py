@@ -7,7 +7,7 @@ of it waits until it is durable, refusals too.
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -18,8 +18,7 @@ from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page,
 from service.decide import decide
 from service.decide.access import absent, require_account, require_caller, require_document, require_user
 from service.decide.decision import Context, actor_id
-from service.errors import DomainError, MalformedError, TooLargeError, UnauthenticatedError
-from service.offsets import Utf16
+from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
@@ -40,6 +39,15 @@ class Log(Protocol):
     sequence: int
     durable: int
     time: int
+
+    @property
+    def is_filling(self) -> bool:
+        """There is no room yet."""
+        ...
+
+    async def room(self) -> None:
+        """Return when there is room, or it is known that there is none."""
+        ...
 
     def admit(self) -> None:
         """Make sure that a record can be appended."""
@@ -87,6 +95,9 @@ class Engine:
             DomainError: It is refused, and nothing was changed.
             WalError: The log takes no more, or the outcome is unknown.
         """
+        if self._log.is_filling:
+            # Writers are faster than segments are prepared: they wait here, before anything is decided.
+            await self._log.room()
         self._log.admit()
         try:
             context = self._context()
@@ -161,6 +172,12 @@ class Engine:
             operation, actor = command.operation, actor_id(command.actor)
             sequence = self._log.append(changes, time=now, actor=actor, operation=operation)
         except RecordTooLargeError as error:
+            if isinstance(command, commands.Delete):
+                # The log keeps what was deleted, so a deletion can be too large by its bytes as well as by its number.
+                raise CascadeTooLargeError(
+                    f"What would be deleted takes {error.size} bytes in the log, the limit is {error.limit}. "
+                    "Delete some of its parts first: marks of a document, documents of a user."
+                ) from error
             raise TooLargeError(str(error)) from error
         self._state.apply(sequence, self._log.time, changes)
         return sequence
@@ -190,8 +207,8 @@ class Engine:
         return Entity(query.id, row.version, value), max(marks)
 
     def _in_utf16(self, value: bytes, document_id: str) -> bytes:
-        text = self._state.text(document_id)
-        return value if text is None else Utf16(text).outward(value)
+        offsets = self._state.offsets(document_id)
+        return value if offsets is None else offsets.outward(value)
 
     def _require_seen(self, context: Context, user_id: str, query: commands.Get, document_id: str) -> None:
         row = self._state.tables["document"].row(document_id)
@@ -224,20 +241,30 @@ class Engine:
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
         if since or until:
             rows = table.between(rows, since, until)
-        found = list(islice(table.walk(rows, query.after, descending=query.descending), query.limit + 1))
-        items = [value for _, value in found[: query.limit]]
+        items, after = self._page_of(table.walk(rows, query.after, descending=query.descending), query.limit)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)
             items = [
                 self._in_utf16(item, owner.document_id or owner.id) for item, owner in zip(items, owners, strict=True)
             ]
-        after = found[query.limit - 1][0] if len(found) > query.limit else None
         return Page(items, after, len(rows) if query.count else None)
+
+    def _page_of(self, found: Iterator[tuple[int, bytes]], limit: int) -> tuple[list[bytes], int | None]:
+        """Return the items of a page, and the position of the last one if more follow."""
+        items: list[bytes] = []
+        size, last = 0, 0
+        for position, value in found:
+            if len(items) == limit or size >= self._limits.page_bytes:
+                return items, last
+            items.append(value)
+            size, last = size + len(value), position
+        return items, None
 
     def _visible(self, query: commands.List, user_id: str) -> dict[str, tuple[str, ...]]:
         """Return the filters with what the actor may see: their documents, and marks of documents that they name."""
         if query.kind == "document":
-            return {**query.filters, "owner_id": (user_id,)}
+            asked = query.filters.get("owner_id", (user_id,))
+            return {**query.filters, "owner_id": (user_id,) if user_id in asked else ()}
         documents = query.filters.get("document_id")
         if documents is None:
             own = self._state.tables["document"]

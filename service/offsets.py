@@ -5,17 +5,20 @@ A character beyond the Basic Multilingual Plane is one code point and two UTF-16
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 from service.errors import FieldError, InvalidError
 
-_BEYOND_BMP = "\uffff"
 _NAMES = ("start", "end")
 _LISTS = ("fragments", "pages")
+_CHUNK = 1024
+_CODEC = "utf-16-le"
+_UNIT_BYTES = 2
 
 
 class Utf16:
@@ -26,13 +29,16 @@ class Utf16:
     """
 
     def __init__(self, text: str) -> None:
-        # Where the wide characters are, in code points and in units.
-        self._wide = [] if text.isascii() else [place for place, letter in enumerate(text) if letter > _BEYOND_BMP]
-        self._wide_units = [place + before for before, place in enumerate(self._wide)]
+        self._text = text
+        # Units before each chunk of code points: what lies within one is counted when it is asked for.
+        chunks = (text[place : place + _CHUNK] for place in range(0, len(text), _CHUNK))
+        self._before = [0, *accumulate(_units(chunk) for chunk in chunks)]
 
     def units(self, offset: int) -> int:
-        """Return an offset in units."""
-        return offset + bisect_left(self._wide, offset)
+        """Return an offset in units; behind the end of the text every code point is one unit."""
+        behind = max(0, offset - len(self._text))
+        chunk, rest = divmod(offset - behind, _CHUNK)
+        return self._before[chunk] + _units(self._text[chunk * _CHUNK : chunk * _CHUNK + rest]) + behind
 
     def code_points(self, offset: int) -> int:
         """Return an offset in code points.
@@ -40,10 +46,15 @@ class Utf16:
         Raises:
             ValueError: It lies within a character.
         """
-        before = bisect_left(self._wide_units, offset)
-        if before and self._wide_units[before - 1] == offset - 1:
-            raise ValueError(f"{offset} lies between the two units of one character")
-        return offset - before
+        behind = max(0, offset - self._before[-1])
+        # The end of the text belongs to the last chunk, which need not be full.
+        chunk = min(bisect_right(self._before, offset - behind) - 1, max(0, len(self._before) - 2))
+        rest = offset - behind - self._before[chunk]
+        data = self._text[chunk * _CHUNK : (chunk + 1) * _CHUNK].encode(_CODEC)[: rest * _UNIT_BYTES]
+        try:
+            return chunk * _CHUNK + len(data.decode(_CODEC)) + behind
+        except UnicodeDecodeError:
+            raise ValueError(f"{offset} lies between the two units of one character") from None
 
     def inward(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return an entity's JSON members with offsets in code points; what is no offset is left as it is.
@@ -69,6 +80,10 @@ class Utf16:
         """Return an entity's JSON with offsets in units."""
         members = _converted(msgspec.json.decode(value), lambda _, offset: self.units(offset))
         return msgspec.json.encode(members)
+
+
+def _units(text: str) -> int:
+    return len(text.encode(_CODEC)) // _UNIT_BYTES
 
 
 def _converted(members: dict[str, Any], convert: Callable[[str, int], int]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ ENVIRONMENT_PREFIX = "ANNOLOG_"
 PASSWORD_VARIABLE = "ANNOLOG_PASSWORD"  # noqa: S105 - its name, not its value
 """For commands that log in or set a password; it is no setting."""
 _SEPARATOR = "__"
+_RECORD_OVERHEAD = 2048
 Positive = Annotated[float, Meta(gt=0)]
 Tree = dict[str, dict[str, Any]]
 
@@ -48,16 +49,20 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: Positive
     depth_max: Annotated[int, Meta(ge=8, le=500)]
     items_max: Annotated[int, Meta(ge=100)]
+    credentials_bytes: Annotated[int, Meta(ge=1024)]
     text_bytes: Annotated[int, Meta(ge=1024)]
+    entity_bytes: Annotated[int, Meta(ge=1024)]
     cascade_max: Annotated[int, Meta(ge=1)]
     header_line_bytes: Annotated[int, Meta(ge=1024)]
     headers_max: Annotated[int, Meta(ge=16)]
     keepalive_seconds: Positive
     page_size: Annotated[int, Meta(ge=1)]
     page_size_max: Annotated[int, Meta(ge=1)]
+    page_bytes: Annotated[int, Meta(ge=1)]
     connections_max: Annotated[int, Meta(ge=1)]
     stop_seconds: Positive
     failed_logins_max: Annotated[int, Meta(ge=1)]
+    failed_logins_address_max: Annotated[int, Meta(ge=1)]
     failed_login_seconds: Positive
 
 
@@ -101,6 +106,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencySettings
     maintenance: MaintenanceSettings
     logging: LoggingSettings
+
+    def __post_init__(self) -> None:
+        """Refuse entities that could be stored but not changed or deleted."""
+        # A change of a document may hold its text, itself, and itself again as the answer under a key.
+        needed = self.limits.text_bytes + 2 * self.limits.entity_bytes + _RECORD_OVERHEAD
+        if self.log.record_bytes_max < needed:
+            raise ValueError(
+                f"log.record_bytes_max is {self.log.record_bytes_max}, too small for a text and an entity of the "
+                f"largest size, which take {needed}. Raise it, or lower limits.text_bytes or limits.entity_bytes."
+            )
 
 
 class Loaded(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 from service.cli import run
 from wal.file_system import File, RealFileSystem
@@ -50,4 +51,11 @@ class FaultyFileSystem(RealFileSystem):
 if __name__ == "__main__":
     data, segment_bytes = Path(os.environ["DATA"]), 64 * 1024
     log = {"segment_bytes": segment_bytes, "record_bytes_max": 8192, "retry_seconds": 0.05}
-    run(None, {"server": {"port": 0}, "data": {"directory": str(data)}, "log": log}, FaultyFileSystem())
+    limits = {"text_bytes": 1024, "entity_bytes": 2048}
+    flags: dict[str, dict[str, Any]] = {
+        "server": {"port": 0},
+        "data": {"directory": str(data)},
+        "log": log,
+        "limits": limits,
+    }
+    run(None, flags, FaultyFileSystem())

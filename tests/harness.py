@@ -35,7 +35,7 @@ PASSWORD = "correct horse battery staple"
 READY_SECONDS = 30
 # Small, so that a test does not fill 64 MiB with zeros, nor wait for a hash that is meant to be slow.
 QUICK: dict[str, dict[str, Any]] = {
-    "log": {"segment_bytes": 6 * 1024 * 1024, "record_bytes_max": 5 * 1024 * 1024, "fill_pause_ms": 0.0},
+    "log": {"segment_bytes": 8 * 1024 * 1024, "record_bytes_max": 7 * 1024 * 1024, "fill_pause_ms": 0.0},
     "passwords": {"memory_kib": 64, "passes": 1},
 }
 

@@ -138,7 +138,12 @@ def test_damage_in_the_tail_is_refused_and_names_the_place(tmp_path: Path) -> No
     assert "Restore the directory from a cold copy" in said
 
 
-SMALL_SEGMENTS = {"ANNOLOG_LOG__SEGMENT_BYTES": "65536", "ANNOLOG_LOG__RECORD_BYTES_MAX": "8192"}
+SMALL_SEGMENTS = {
+    "ANNOLOG_LOG__SEGMENT_BYTES": "65536",
+    "ANNOLOG_LOG__RECORD_BYTES_MAX": "8192",
+    "ANNOLOG_LIMITS__TEXT_BYTES": "1024",
+    "ANNOLOG_LIMITS__ENTITY_BYTES": "2048",
+}
 
 
 def test_damage_in_a_sealed_segment_is_refused_and_names_the_place(tmp_path: Path) -> None:

@@ -89,9 +89,10 @@ class Log:
         self._release = release
         self._position = store.position
         self._prepared = False
-        self._prepare_error = "it is being prepared"
+        self._prepare_error: OSError | None = None
         self._prepare_wanted = asyncio.Event()
         self._prepare_wanted.set()
+        self._prepare_tried = asyncio.Event()
         self._filling: asyncio.Future[None] | None = None
         self._preparing = asyncio.create_task(self._keep_prepared())
         self._queue: deque[Entry] = deque()
@@ -105,11 +106,27 @@ class Log:
         """Of the records behind the last rotation."""
         return self._position - SEGMENT_HEADER_BYTES
 
+    @property
+    def is_filling(self) -> bool:
+        """There is no room yet for a record of the largest size, but a segment is being prepared: `room` waits."""
+        return (
+            self._prepare_error is None
+            and not self._prepared
+            and not self._fits(self._settings.frame_bytes_max)
+            and not self.poisoned.done()
+            and not self._closed
+        )
+
+    async def room(self) -> None:
+        """Return when there is room, or it is known that there is none."""
+        while self.is_filling:
+            await self._prepare_tried.wait()
+
     def admit(self) -> None:
         """Make sure that a record of any allowed size can be appended now. Call it before deciding anything.
 
         Raises:
-            NoRoomError: There is no prepared room; reads go on, and it comes back by itself.
+            NoRoomError: There is no room, or none yet; reads go on, and it comes back by itself.
             PoisonedError: A sync failed.
             ClosedError: The log is closing.
         """
@@ -118,7 +135,7 @@ class Log:
         if self._closed:
             raise ClosedError("The log is closing and takes no more.")
         if not self._prepared and not self._fits(self._settings.frame_bytes_max):
-            raise NoRoomError(f"There is no room for another segment of the log: {self._prepare_error}.")
+            raise self._no_room()
 
     def append(self, changes: Sequence[Change], *, time: int, actor: str | None, operation: str) -> int:
         """Queue one transaction; the caller applies it right after, and acknowledges it after `wait`.
@@ -182,7 +199,7 @@ class Log:
         if not self.tail_bytes:
             return None
         if not self._prepared:
-            raise NoRoomError(f"There is no room for another segment of the log: {self._prepare_error}.")
+            raise self._no_room()
         sequence = self._seal_tail()
         await self.wait(sequence)
         return sequence
@@ -192,6 +209,7 @@ class Log:
         if self._closed:
             return
         self._closed = True
+        self._prepare_tried.set()
         await self._stop_preparing()
         try:
             if not self.poisoned.done():
@@ -200,6 +218,10 @@ class Log:
         finally:
             self._store.close()
             self._release()
+
+    def _no_room(self) -> NoRoomError:
+        cause = "it is being prepared" if self._prepare_error is None else str(self._prepare_error)
+        return NoRoomError(f"There is no room for another segment of the log: {cause}.")
 
     def _fits(self, size: int) -> bool:
         return self._position + size <= self._settings.usable_bytes
@@ -222,7 +244,8 @@ class Log:
     def _seal_tail(self) -> int:
         entry = self._make_seal(successor=self.sequence + 2)
         self._prepared = False
-        self._prepare_error = "it is being prepared"
+        self._prepare_error = None
+        self._prepare_tried.clear()
         self._enqueue(entry, 0)
         self._position = SEGMENT_HEADER_BYTES
         return entry.sequence
@@ -272,6 +295,7 @@ class Log:
     def _poison(self, error: BaseException) -> None:
         # Nothing is retried: after a failed sync the page cache may show what the disk never got.
         self.poisoned.set_result(error)
+        self._prepare_tried.set()
         self._queue.clear()
         for _, waiter in self._waiting:
             if not waiter.done():
@@ -293,8 +317,11 @@ class Log:
                 await asyncio.shield(self._filling)
             except OSError as error:
                 # Tried again until there is room; until then `admit` refuses what would not fit.
-                self._prepare_error = str(error)
+                self._prepare_error = error
+                self._prepare_tried.set()
                 await asyncio.sleep(self._settings.retry_seconds)
             else:
                 self._prepare_wanted.clear()
                 self._prepared = True
+                self._prepare_error = None
+                self._prepare_tried.set()

@@ -9,9 +9,10 @@ import msgspec
 
 from service.clock import format_time
 from service.commands import Actor, Invalid, Outcome
-from service.errors import FieldError, InvalidError
+from service.errors import FieldError, InvalidError, TooLargeError
 from service.kinds.base import Draft, Kind
-from service.kinds.private import TOMBSTONE, Tombstone
+from service.kinds.document import TEXT, TEXT_FRAME_BYTES
+from service.kinds.private import IDEMPOTENCY, TOMBSTONE, Tombstone
 from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
@@ -80,12 +81,16 @@ def stored(context: Context, kind: Kind, key: str, entity: type[_Entity]) -> _En
 
 
 def created(context: Context, kind: Kind, key: str, entity: msgspec.Struct) -> Change:
-    """Return the change that creates an entity."""
+    """Return the change that creates an entity.
+
+    Raises:
+        TooLargeError: It is larger than the limit.
+    """
     return _change(context, kind, key, f"{kind.name}.created", _encode(entity))
 
 
 def updated(context: Context, kind: Kind, key: str, entity: msgspec.Struct) -> Change:
-    """Return the change that puts a new version of an entity."""
+    """Return the change that puts a new version of an entity; raises as `created`."""
     return _change(context, kind, key, f"{kind.name}.updated", _encode(entity))
 
 
@@ -161,5 +166,10 @@ def _values(name: str, entities: Iterable[Any]) -> str:
 
 
 def _change(context: Context, kind: Kind, key: str, event: str, value: bytes) -> Change:
+    is_text = kind is TEXT
+    limit = context.limits.text_bytes if is_text else context.limits.entity_bytes
+    size = len(value) - (TEXT_FRAME_BYTES if is_text else 0)
+    if size > limit and kind is not IDEMPOTENCY:
+        raise TooLargeError(f"The {kind.name} takes {size} bytes as JSON, the limit is {limit}.")
     previous = context.state.tables[kind.name].sequence(key)
     return Change(b"", event, kind.name, key, kind.schema, previous, value)

@@ -30,7 +30,7 @@ from service.decide.decision import (
 )
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
-from service.errors import CascadeTooLargeError, FieldError, InvalidError, TextInUseError, TooLargeError
+from service.errors import CascadeTooLargeError, FieldError, InvalidError, TextInUseError
 from service.ids import has_form
 from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
@@ -45,7 +45,7 @@ def create_document(context: Context, command: Create) -> Decision:
     Raises:
         UnauthenticatedError: Nobody is logged in.
         InvalidError: The body does not fit the schema, or a rule is broken.
-        TooLargeError: The text is larger than the limit.
+        TooLargeError: The text, or the rest of it, is larger than its limit.
     """
     user_id = require_user(context, command.actor)
     refuse_reused_key(context, command)
@@ -213,9 +213,6 @@ def _text_changes(context: Context, key: str, text: str | None) -> list[Change]:
 def _check_rules(
     context: Context, user_id: str, draft: DocumentDraft, text: str | None, derived_before: str | None
 ) -> None:
-    size = 0 if text is None else len(text.encode())
-    if size > context.limits.text_bytes:
-        raise TooLargeError(f"The text has {size} bytes in UTF-8, the limit is {context.limits.text_bytes}.")
     errors = _page_errors(draft, text)
     if draft.derived_from is not None and draft.derived_from != derived_before:
         source = context.state.tables[DOCUMENT.name].row(draft.derived_from)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -119,16 +120,17 @@ def delete_mark(context: Context, command: Delete) -> Decision:
     doomed = {command.id: _KINDS[command.kind]}
     waiting = [command.id]
     while waiting:
-        pointing = [(key, kind) for key, kind in _pointing_to(context, waiting.pop()) if key not in doomed]
+        # By key: a mark can point to another in two ways.
+        pointing = {key: kind for key, kind in _pointing_to(context, waiting.pop()) if key not in doomed}
         if pointing and not command.cascade:
-            names = ", ".join(key for key, _ in pointing[:_NAMED_MAX])
+            names = ", ".join(islice(pointing, _NAMED_MAX))
             raise InUseError(f"{len(pointing)} marks point to {command.id}: {names}.")
         doomed.update(pointing)
         if len(doomed) > context.limits.cascade_max:
             raise CascadeTooLargeError(
                 f"More than {context.limits.cascade_max} marks would be deleted. Delete some of them first."
             )
-        waiting += [key for key, _ in pointing]
+        waiting += pointing
     changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, user_id)]
     return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
 

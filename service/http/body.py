@@ -17,12 +17,13 @@ DOCUMENT = frozenset({"application/json", "text/plain"})
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
-async def read_body(request: web.Request, media_types: Collection[str]) -> bytes:
+async def read_body(request: web.Request, media_types: Collection[str], *, bytes_max: int | None = None) -> bytes:
     """Return the body of a request.
 
     Args:
         request: Whose body it is.
         media_types: Those that the path takes.
+        bytes_max: Its size at most; by default that of the settings.
 
     Raises:
         MediaTypeError: It is of another media type, charset or content coding.
@@ -34,21 +35,26 @@ async def read_body(request: web.Request, media_types: Collection[str]) -> bytes
     media_type_of(request, media_types)
     services = request[CALL].services
     limits = services.settings.limits
+    largest = limits.body_bytes if bytes_max is None else bytes_max
     length = request.content_length
-    if length is not None and length > limits.body_bytes:
-        raise TooLargeError(f"The body has {length} bytes, the limit is {limits.body_bytes}.")
+    if length is not None and length > largest:
+        raise TooLargeError(f"The body has {length} bytes, the limit is {largest}.")
     try:
         if request.content.is_eof():  # it came along with the header, as small ones do: nothing to wait for
-            return await request.read()
-        await _say_continue(request)
-        async with asyncio.timeout(limits.body_seconds) as deadline:
-            with services.gate.awaiting(deadline):
-                return await request.read()
+            body = await request.read()
+        else:
+            await _say_continue(request)
+            async with asyncio.timeout(limits.body_seconds) as deadline:
+                with services.gate.awaiting(deadline):
+                    body = await request.read()
     except TimeoutError:
         services.gate.enter()
         raise TooSlowError(f"The body did not arrive within {limits.body_seconds} seconds.") from None
     except web.HTTPRequestEntityTooLarge:
         raise TooLargeError(f"The body has more than {limits.body_bytes} bytes, which is the limit.") from None
+    if len(body) > largest:
+        raise TooLargeError(f"The body has {len(body)} bytes, the limit is {largest}.")
+    return body
 
 
 async def _say_continue(request: web.Request) -> None:

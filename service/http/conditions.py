@@ -7,11 +7,12 @@ import re
 from aiohttp import hdrs, web
 
 from service.commands import UNCONDITIONAL, Conditions
-from service.errors import MalformedError
+from service.errors import MalformedError, PreconditionFailedError
 
-_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"\s*(?:,|$)')
+# One element of a list, which may be empty (RFC 9110, section 5.6.1).
+_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"\s*)?(?:,|$)')
+_VERSION = re.compile(r"([1-9][0-9]{0,17})(;utf16)?")
 _NO_VERSION = 0
-_DIGITS_MAX = 18
 
 
 def etag(version: int, variant: str = "") -> str:
@@ -25,8 +26,8 @@ def conditions_of(request: web.Request) -> Conditions:
     Raises:
         MalformedError: `If-Match` or `If-None-Match` cannot be read.
     """
-    match = request.headers.get(hdrs.IF_MATCH)
-    none_match = request.headers.get(hdrs.IF_NONE_MATCH)
+    match = field(request, hdrs.IF_MATCH)
+    none_match = field(request, hdrs.IF_NONE_MATCH)
     if match is None and none_match is None:
         return UNCONDITIONAL
     if none_match is not None and none_match.strip() != "*":
@@ -37,13 +38,33 @@ def conditions_of(request: web.Request) -> Conditions:
     )
 
 
+def field(request: web.Request, name: str) -> str | None:
+    """Return the value of a header field that is a list, of all its lines; None if there is none."""
+    lines = request.headers.getall(name, ())
+    return ", ".join(lines) if lines else None
+
+
+def require_match(request: web.Request, tag: str) -> None:
+    """Make sure that a representation that was asked for is one of those that `If-Match` names.
+
+    Raises:
+        MalformedError: `If-Match` cannot be read.
+        PreconditionFailedError: It is not.
+    """
+    header = field(request, hdrs.IF_MATCH)
+    if header is None or header.strip() == "*":
+        return
+    if not any(not weak and f'"{opaque}"' == tag for weak, opaque in _tags(header, hdrs.IF_MATCH)):
+        raise PreconditionFailedError(f"The entity tag is {tag}, If-Match asks for {header}.")
+
+
 def is_unchanged(request: web.Request, tag: str) -> bool:
     """Tell if the client has this representation already, so that 304 answers it.
 
     Raises:
         MalformedError: `If-None-Match` cannot be read.
     """
-    header = request.headers.get(hdrs.IF_NONE_MATCH)
+    header = field(request, hdrs.IF_NONE_MATCH)
     if header is None:
         return False
     # A weak comparison, as section 13.1.2 wants it.
@@ -58,9 +79,8 @@ def _versions(header: str) -> tuple[int, ...]:
 
 def _version(weak: str | None, opaque: str) -> int:
     # The comparison is strong: a weak tag matches nothing, nor does one that was never given out.
-    digits = opaque.partition(";")[0]
-    is_version = not weak and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX
-    return int(digits) if is_version else _NO_VERSION
+    found = None if weak else _VERSION.fullmatch(opaque)
+    return _NO_VERSION if found is None else int(found[1])
 
 
 def _tags(header: str, name: str) -> list[tuple[str | None, str]]:
@@ -69,7 +89,8 @@ def _tags(header: str, name: str) -> list[tuple[str | None, str]]:
         found = _TAG.match(header, position)
         if found is None:
             break
-        tags.append((found[1], found[2]))
+        if found[2] is not None:
+            tags.append((found[1], found[2]))
         position = found.end()
     if position < len(header) or not tags:
         raise MalformedError(f'{name} is {header!r}, expected entity tags such as "3", or *.')

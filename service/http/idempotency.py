@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from service.commands import Actor, IdempotencyKey
 from service.errors import InFlightError, MalformedError
+from service.http.conditions import field
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -32,12 +33,15 @@ def key_of(request: web.Request, actor: Actor | None, body: bytes) -> Idempotenc
     Raises:
         MalformedError: The header cannot be read.
     """
-    header = request.headers.get(HEADER)
-    if header is None:
+    lines = request.headers.getall(HEADER, ())
+    if not lines:
         return None
+    if len(lines) > 1:
+        raise MalformedError(f"{HEADER} is there {len(lines)} times, expected once.")
     owner = "" if actor is None or actor.user_id is None else actor.user_id
-    identity = (owner, request.method, request.rel_url.raw_path, _parse(header))
-    essence = (request.method, str(request.rel_url), request.headers.get(hdrs.IF_MATCH, ""))
+    identity = (owner, request.method, request.rel_url.raw_path, _parse(lines[0]))
+    conditions = (field(request, name) or "" for name in (hdrs.IF_MATCH, hdrs.IF_NONE_MATCH))
+    essence = (request.method, str(request.rel_url), request.content_type, *conditions)
     return IdempotencyKey(id=_digest(identity, b""), fingerprint=_digest(essence, body))
 
 

@@ -39,14 +39,20 @@ async def verify(request: web.Request, call: Call, password: str, query: Credent
         BusyError: Too many are being compared.
     """
     services = call.services
+    limits = services.settings.limits
     account = f"account {query.user_id or (query.email or '').casefold()}"
-    keys = (account, f"address {request.remote}")
-    services.attempts.check(*keys)
-    credential = await call.engine.credential(query)
-    verdict = await services.passwords.verify(password, None if credential is None else credential.password_hash)
+    address = f"address {request.remote}"
+    services.attempts.begin({account: limits.failed_logins_max, address: limits.failed_logins_address_max})
+    try:
+        credential = await call.engine.credential(query)
+        verdict = await services.passwords.verify(password, None if credential is None else credential.password_hash)
+    except BaseException:
+        services.attempts.take_back(account, address)
+        raise
     if credential is None or verdict is Verdict.WRONG:
-        services.attempts.failed(*keys)
         return None
-    services.attempts.succeeded(account)
+    # Those of the address stay, or an attacker with an account of their own would guess on.
+    services.attempts.take_back(address)
+    services.attempts.forget(account)
     rehashed = await services.passwords.hash(password) if verdict is Verdict.OUTDATED else None
     return Verified(credential, rehashed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 
 from service.commands import Entity, Outcome
-from service.http.conditions import etag, is_unchanged
+from service.http.conditions import etag, is_unchanged, require_match
 from service.http.idempotency import REPLAYED
 
 _JSON = "application/json"
@@ -34,8 +34,14 @@ def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) 
 
 
 def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False) -> web.Response:
-    """Return the response for an entity that was read, 304 if the client has it already."""
+    """Return the response for an entity that was read, 304 if the client has it already.
+
+    Raises:
+        MalformedError: A condition cannot be read.
+        PreconditionFailedError: The client asked for another version.
+    """
     tag = etag(entity.version, UTF16 if utf16 else "")
+    require_match(request, tag)
     if is_unchanged(request, tag):
         return web.Response(status=304, headers={hdrs.ETAG: tag})
     return web.Response(body=entity.body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.ETAG: tag})

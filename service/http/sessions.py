@@ -47,7 +47,7 @@ class Current(msgspec.Struct, frozen=True):
 async def log_in(request: web.Request) -> web.Response:
     """Open a session: POST /v1/sessions."""
     call = request[CALL]
-    body = await read_body(request, JSON)
+    body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
     parameters(request, ())
     login = decode(body, Login, call.services.settings.limits)
     if isinstance(login, Invalid):

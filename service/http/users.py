@@ -39,7 +39,7 @@ class Users(Collection):
         call = request[CALL]
         setup = call.services.setup.is_sent(request)
         actor = None if setup else await identity.identify(request, call.engine)
-        body = await read_body(request, JSON)
+        body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
         parameters(request, ())
         registration = decode(body, Registration, call.services.settings.limits)
         draft: msgspec.Struct | Invalid = registration
@@ -73,7 +73,7 @@ async def set_password(request: web.Request) -> web.Response:
     """Set a password: PUT /v1/users/{id}/password. Who sets their own tells the current one."""
     call = request[CALL]
     user_id = request.match_info["id"]
-    body = await read_body(request, JSON)
+    body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
     parameters(request, ())
     change = decode(body, PasswordChange, call.services.settings.limits)
     if isinstance(change, Invalid):

@@ -10,7 +10,8 @@ from msgspec import Meta
 from service.kinds.base import Draft, Index, Kind
 
 Role = Literal["admin", "member"]
-Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+# The end is a negative look-ahead, because `$` matches before a last newline too.
+Email = Annotated[str, Meta(pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+(?![\s\S])", max_length=254)]
 
 
 class UserDraft(Draft, kw_only=True, frozen=True):

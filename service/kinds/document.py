@@ -80,3 +80,5 @@ DOCUMENT = Kind(
     keeps_rows=True,
 )
 TEXT = Kind("text", "doc", NoRow)
+TEXT_FRAME_BYTES = len(msgspec.json.encode(Text("")))
+"""What the value of a text takes besides the text."""

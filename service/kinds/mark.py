@@ -202,6 +202,8 @@ def _span_errors(draft: MarkDraft, text: str | None) -> list[FieldError]:
     if draft.fragments is not None:
         return _fragment_errors(draft, text)
     if draft.start is None or draft.end is None:
+        if draft.text is not None:
+            return [FieldError("/text", "there is no span whose text it could be: start and end are missing")]
         is_span = draft.type == "span"
         return [FieldError("/start", "missing: a mark of type span has a start and an end")] if is_span else []
     return _bounds_errors("", draft.start, draft.end, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from service.kinds.base import Kind
+from service.offsets import Utf16
 from service.state.table import Table
 from service.state.texts import TextCache
 from wal import digest
@@ -39,6 +40,11 @@ class State:
         """Return the decoded text of a document, None if it has none."""
         value = self.tables["text"].value(document_id)
         return None if value is None else self._texts.decoded(document_id, value)
+
+    def offsets(self, document_id: str) -> Utf16 | None:
+        """Return the offsets of a document's text in UTF-16 units, None if it has none."""
+        value = self.tables["text"].value(document_id)
+        return None if value is None else self._texts.offsets(document_id, value)
 
     def apply(self, sequence: int, _record_time: int, changes: Sequence[Change]) -> None:
         """Put and remove values as one record says.

@@ -26,52 +26,61 @@ def clock() -> Clock:
 
 @pytest.fixture
 def attempts(clock: Clock) -> Attempts:
-    """Give attempts of which three may fail, and one is forgotten in ten seconds."""
-    return Attempts(3, 10.0, clock)
+    """Give attempts of which one failure is forgotten in ten seconds."""
+    return Attempts(10.0, clock)
 
 
 def test_as_many_failures_pass_as_the_limit_says(attempts: Attempts) -> None:
-    """The next attempt has to wait, and is told how long."""
+    """Of each key its own; the next attempt has to wait, and is told how long."""
     for _ in range(3):
-        attempts.check("anna", "here")
-        attempts.failed("anna", "here")
+        attempts.begin({"anna": 3, "here": 5})
     with pytest.raises(TooManyError) as refused:
-        attempts.check("anna", "elsewhere")
+        attempts.begin({"anna": 3, "elsewhere": 5})
     assert refused.value.headers == {"Retry-After": "11"}
+    for _ in range(2):
+        attempts.begin({"bert": 3, "here": 5})
     with pytest.raises(TooManyError):
-        attempts.check("bert", "here")
-    attempts.check("bert", "elsewhere")
+        attempts.begin({"carl": 3, "here": 5})
+    attempts.begin({"carl": 3, "elsewhere": 5})
+
+
+def test_attempts_that_are_under_way_count(attempts: Attempts) -> None:
+    """Many at once are no way around the limit; one that succeeded, or came to nothing, is taken back."""
+    for _ in range(3):
+        attempts.begin({"anna": 3})
+    with pytest.raises(TooManyError):
+        attempts.begin({"anna": 3})
+    attempts.take_back("anna")
+    attempts.begin({"anna": 3})
+    attempts.take_back("somebody else")
 
 
 def test_failures_are_forgotten_one_by_one(attempts: Attempts, clock: Clock) -> None:
     """After the wait one more attempt passes."""
     for _ in range(3):
-        attempts.failed("anna")
+        attempts.begin({"anna": 3})
     clock.now += 10.0
-    attempts.check("anna")
-    attempts.failed("anna")
+    attempts.begin({"anna": 3})
     with pytest.raises(TooManyError):
-        attempts.check("anna")
+        attempts.begin({"anna": 3})
     clock.now += 1000.0
-    attempts.failed("anna")
-    attempts.check("anna")
+    for _ in range(3):
+        attempts.begin({"anna": 3})
 
 
 def test_success_forgets_the_failures_of_the_account(attempts: Attempts) -> None:
-    """Those of the address stay, or an attacker with an account of their own would guess on."""
+    """All of them at once."""
     for _ in range(3):
-        attempts.failed("anna", "here")
-    attempts.succeeded("anna")
-    attempts.check("anna")
-    with pytest.raises(TooManyError):
-        attempts.check("here")
+        attempts.begin({"anna": 3})
+    attempts.forget("anna")
+    attempts.begin({"anna": 3})
 
 
 def test_made_up_accounts_do_not_fill_the_memory(attempts: Attempts) -> None:
     """The oldest are forgotten first."""
     for number in range(10_001):
         for _ in range(3):
-            attempts.failed(f"account {number}")
-    attempts.check("account 0")
+            attempts.begin({f"account {number}": 3})
+    attempts.begin({"account 0": 3})
     with pytest.raises(TooManyError):
-        attempts.check("account 1")
+        attempts.begin({"account 10000": 3})

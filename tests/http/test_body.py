@@ -189,3 +189,12 @@ async def test_checks_come_in_order(limited: Member, engine: FakeEngine) -> None
 
 async def _open(member: Member) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(member.client.host, member.client.port)
+
+
+@pytest.mark.parametrize(("size", "problem"), [(1024, "malformed"), (1025, "too-large")])
+async def test_credentials_come_in_small_bodies(engine: FakeEngine, size: int, problem: str) -> None:
+    """Nobody needs to be logged in for them; the limit is taken, one byte more is not."""
+    async with serve(engine, {"limits": {"credentials_bytes": 1024}}) as client:
+        for path in ("/v1/sessions", "/v1/users"):
+            answer = await Member(client).call("POST", path, data=b"[" * size)
+            assert answer.problem == problem

@@ -29,6 +29,10 @@ def test_a_tag_is_strong_and_names_version_and_variant() -> None:
         ('"-1"', (0,)),
         ('"²"', (0,)),
         ('""', (0,)),
+        ('"03"', (0,)),
+        ('"3;other"', (0,)),
+        ('"3;utf16"', (3,)),
+        ('"3", , "4",', (3, 4)),
     ],
 )
 async def test_if_match_names_versions(
@@ -67,3 +71,23 @@ async def test_a_known_version_is_304(caller: Member, header: str) -> None:
 async def test_another_version_or_form_is_sent(caller: Member, header: str) -> None:
     """A tag of another variant is another representation."""
     assert (await caller.call("GET", PATH, headers={"If-None-Match": header})).status == 200
+
+
+async def test_several_lines_of_a_header_are_one_list(caller: Member, engine: FakeEngine) -> None:
+    """As RFC 9110, section 5.3, has it."""
+    token = ("Authorization", "Bearer any")
+    lines = [token, ("If-Match", '"9"'), ("If-Match", '"3"'), ("Content-Type", "application/json")]
+    async with caller.client.patch(PATH, data=b"{}", headers=lines) as response:
+        assert response.status != 412
+    assert engine.commands[0].conditions == Conditions(if_match=(9, 3))  # type: ignore[attr-defined]
+    lines = [token, ("If-None-Match", '"9"'), ("If-None-Match", '"3"')]
+    async with caller.client.get(PATH, headers=lines) as response:
+        assert response.status == 304
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [('"3"', 200), ("*", 200), ('"2", "3"', 200), ('"2"', 412), ('W/"3"', 412)]
+)
+async def test_a_get_can_ask_for_the_version_that_it_knows(caller: Member, header: str, status: int) -> None:
+    """The comparison is strong."""
+    assert (await caller.call("GET", PATH, headers={"If-Match": header})).status == status

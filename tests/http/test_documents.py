@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.harness import Member
+from tests.harness import Member, open_app
 
 PLAIN = {"Content-Type": "text/plain"}
 
@@ -148,3 +149,28 @@ async def test_a_text_that_a_mark_points_into_does_not_change(anna: Member) -> N
     answer = await anna.call("PATCH", path, {"title": "new"})
     assert (answer.status, answer.json["title"]) == (200, "new")
     assert (await anna.call("GET", path)).json["text"] == "abcd"
+
+
+async def test_the_owner_as_a_filter_narrows(anna: Member, bert: Member) -> None:
+    """Somebody else's documents are not listed, nor one's own in their place."""
+    await anna.create("/v1/documents", title="T")
+    for owner, count in ((anna.id, 1), (bert.id, 0)):
+        assert len((await anna.call("GET", f"/v1/documents?owner_id={owner}")).json["items"]) == count
+    both = await anna.call("GET", f"/v1/documents?owner_id={bert.id}&owner_id={anna.id}")
+    assert len(both.json["items"]) == 1
+
+
+async def test_a_page_ends_early_when_its_items_are_large(tmp_path: Path) -> None:
+    """Its cursor leads to the rest; every page has an item."""
+    async with open_app(tmp_path / "data", {"limits": {"page_bytes": 3000}}) as client:
+        member = await Member(client).join("ada@example.org")
+        ids = [(await member.create("/v1/documents", title="x" * 900))["id"] for _ in range(7)]
+        found, path = [], "/v1/documents?limit=100"
+        sizes = []
+        while path:
+            page = (await member.call("GET", path)).json
+            found += [item["id"] for item in page["items"]]
+            sizes.append(len(page["items"]))
+            path = f"/v1/documents?limit=100&cursor={page['next']}" if page["next"] else ""
+    assert found == ids
+    assert sizes == [3, 3, 1]

@@ -99,8 +99,8 @@ async def test_what_is_not_json_is_400(anna: Member, document: dict[str, Any], b
     for method, target in (("POST", "/v1/documents"), ("PATCH", path), ("PUT", path), ("POST", f"{path}/annotations")):
         answer = await anna.call(method, target, data=body)
         assert (answer.status, answer.problem) == (400, "malformed"), (method, target, answer.data)
-    assert (await Member(anna.client).call("POST", "/v1/sessions", data=body)).problem == "malformed"
-    assert (await Member(anna.client).call("POST", "/v1/users", data=body)).problem == "malformed"
+    assert (await Member(anna.client).call("POST", "/v1/sessions", data=body[:10_000])).problem == "malformed"
+    assert (await Member(anna.client).call("POST", "/v1/users", data=body[:10_000])).problem == "malformed"
     await unchanged(anna)
 
 

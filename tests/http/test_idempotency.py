@@ -71,9 +71,13 @@ async def test_the_fingerprint_covers_target_precondition_and_body(caller: Membe
     others = [
         await key_for(caller, engine, "PATCH", path, value={"a": 2}),
         await key_for(caller, engine, "PATCH", path, value={"a": 1}, headers={"If-Match": '"1"'}),
+        await key_for(caller, engine, "PATCH", path, value={"a": 1}, headers={"If-None-Match": "*"}),
+        await key_for(
+            caller, engine, "PATCH", path, value={"a": 1}, headers={"Content-Type": "application/merge-patch+json"}
+        ),
     ]
     assert {key.id for key in others} == {plain.id}
-    assert len({plain.fingerprint, *(key.fingerprint for key in others)}) == 3
+    assert len({plain.fingerprint, *(key.fingerprint for key in others)}) == 5
     assert await key_for(caller, engine, "PATCH", path, value={"a": 1}) == plain
     deletion = await key_for(caller, engine, "DELETE", path)
     cascade = await key_for(caller, engine, "DELETE", f"{path}?cascade=true")
@@ -101,3 +105,10 @@ async def test_a_replayed_answer_says_so(caller: Member, engine: FakeEngine) -> 
     answer = await caller.call("POST", PATH, {}, headers={"Idempotency-Key": "k"})
     assert (answer.status, answer.headers["Idempotency-Replayed"]) == (201, "true")
     assert answer.headers["Location"] == "/v1/documents/doc_1"
+
+
+async def test_two_keys_are_400(caller: Member) -> None:
+    """Which one counts is not guessed."""
+    lines = [("Authorization", "Bearer any"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    async with caller.client.delete(f"{PATH}/doc_1", headers=lines) as response:
+        assert (response.status, (await response.json())["type"]) == (400, "/problems/malformed")

@@ -77,20 +77,27 @@ def test_depth_counts_arrays_and_objects(depth: int) -> None:
             bodies.decode(body, DocumentDraft, LIMITS)
 
 
-@pytest.mark.parametrize("count", [100, 101])
-@pytest.mark.parametrize(("form", "pointer"), [("list", "/metadata/a"), ("dict", "/metadata")])
-def test_items_are_counted_wherever_they_are(count: int, form: str, pointer: str) -> None:
-    """Of arrays and of objects; the limit is taken, one more is not."""
-    items = list(range(count))
-    value = {"a": items} if form == "list" else {str(item): item for item in items}
-    found = bodies.decode(msgspec.json.encode({"title": "a", "metadata": value}), DocumentDraft, LIMITS)
-    if count == LIMITS.items_max:
-        assert isinstance(found, DocumentDraft)
+@pytest.mark.parametrize("past", [0, 1])
+@pytest.mark.parametrize("form", ["list", "dict", "both"])
+def test_items_are_counted_wherever_they_are(past: int, form: str) -> None:
+    """Of arrays and objects together; the limit is taken, one more is not. Commas within strings do not count."""
+    items = list(range(LIMITS.items_max + past - (4 if form == "both" else 3 if form == "list" else 2)))
+    some = {"list": {"a": items}, "dict": {str(item): item for item in items}}
+    value = some.get(form) or {"a": items[:50], "b": items[50:]}
+    body = msgspec.json.encode({"title": "," * 200, "metadata": value})
+    if past:
+        with pytest.raises(MalformedError, match="more than 100 items"):
+            bodies.decode(body, DocumentDraft, LIMITS)
     else:
-        assert isinstance(found, Invalid)
-        assert [(error.pointer, error.detail) for error in found.errors] == [
-            (pointer, "101 items found, at most 100 are taken")
-        ]
+        assert isinstance(bodies.decode(body, DocumentDraft, LIMITS), DocumentDraft)
+
+
+def test_a_long_name_is_not_repeated_whole() -> None:
+    """Nor is its nearest looked for, which takes long."""
+    found = bodies.decode(b'{"%s": 1}' % (b"x" * 1_000_000), DocumentDraft, LIMITS)
+    assert isinstance(found, Invalid)
+    assert len(found.errors[0].pointer) < 120
+    assert len(found.errors[0].detail) < 200
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,18 @@ def test_every_offset_goes_there_and_back(text: str) -> None:
         assert offsets.code_points(offsets.units(place)) == place
 
 
+def test_offsets_of_a_text_of_several_chunks() -> None:
+    """At their borders, at the end, and behind it."""
+    text = "a\U0001f600" * 2000
+    offsets = Utf16(text)
+    for place in (0, 1, 1023, 1024, 1025, 2047, 2048, 3999, 4000, 4001, 9999):
+        units = units_of(text[:place]) + max(0, place - len(text))
+        assert offsets.units(place) == units
+        assert offsets.code_points(units) == place
+    with pytest.raises(ValueError, match="between the two units"):
+        offsets.code_points(units_of(text[:2048]) - 1)
+
+
 @given(TEXTS)
 def test_an_offset_within_a_character_is_refused(text: str) -> None:
     """Whichever character it is; every other one is taken."""

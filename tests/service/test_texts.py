@@ -40,3 +40,13 @@ def test_the_text_that_was_used_longest_ago_goes_first() -> None:
     assert list(texts._texts) == ["3", "1"]
     assert texts.decoded("4", value("d" * 99)) == "d" * 99
     assert list(texts._texts) == ["4"]
+
+
+def test_offsets_are_made_once_while_the_value_is_the_same() -> None:
+    """A page of marks asks for them again and again."""
+    texts = TextCache(10)
+    stored = value("a\U0001f600b")
+    offsets = texts.offsets("d", stored)
+    assert texts.offsets("d", stored) is offsets
+    assert offsets.units(2) == 3
+    assert texts.offsets("d", value("abc")) is not offsets

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 
 import pytest
 
@@ -131,6 +132,46 @@ async def test_a_full_disk_refuses_before_anything_is_decided_and_comes_back() -
     after = await opened(disk.survivor(4))
     assert len(after.appended) == kept + 3
     await after.close()
+
+
+async def test_writers_wait_while_a_segment_is_being_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a preparation that has failed is a full disk."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    prepare, go_on = run.log._store.prepare, threading.Event()
+
+    def slowly() -> None:
+        assert go_on.wait(20)
+        prepare()
+
+    monkeypatch.setattr(run.log._store, "prepare", slowly)
+    run.put()
+    await run.log.rotate()
+    with pytest.raises(NoRoomError, match="it is being prepared"):
+        await run.append_until_refused()
+    waiting = asyncio.create_task(run.log.room())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    go_on.set()
+    await asyncio.wait_for(waiting, 20)
+    run.log.admit()
+    await run.close()
+
+
+async def test_nobody_waits_for_room_on_a_full_disk() -> None:
+    """Nor once the log has failed or is closed."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    disk.space = 0
+    run.put()
+    await run.log.rotate()
+    with pytest.raises(NoRoomError):
+        await run.append_until_refused()
+    await asyncio.wait_for(run.log.room(), 5)
+    with pytest.raises(NoRoomError, match="no space left"):
+        run.log.admit()
+    await run.close()
 
 
 async def test_a_record_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> None:

@@ -191,6 +191,17 @@ def test_a_text_has_a_limit_in_bytes(world: World, ada: Actor) -> None:
         lambda: world.update(ada, "document", document, {"text": larger}),
         lambda: world.put(ada, "document", document, {"text": larger}),
     ):
-        with pytest.raises(TooLargeError, match="1025 bytes in UTF-8, the limit is 1024"):
+        with pytest.raises(TooLargeError, match="1025 bytes as JSON, the limit is 1024"):
             do()
     assert world.text(document) == fits
+
+
+def test_an_entity_has_a_limit_in_bytes(world: World, ada: Actor) -> None:
+    """As JSON, so that what was taken can also be changed and deleted; escapes count."""
+    world.limits = msgspec.structs.replace(world.limits, entity_bytes=1024)
+    document = world.document(ada)
+    world.update(ada, "document", document, {"title": "x"})
+    filling = "x" * (1025 - len(world.state.tables["document"].value(document) or b""))
+    assert world.update(ada, "document", document, {"title": filling})["title"] == filling
+    with pytest.raises(TooLargeError, match="The document takes 1025 bytes as JSON, the limit is 1024"):
+        world.update(ada, "document", document, {"title": filling + "x"})

@@ -12,6 +12,7 @@ from service.errors import (
     CascadeTooLargeError,
     GoneError,
     ImmutableError,
+    InUseError,
     InvalidError,
     NotFoundError,
     PreconditionFailedError,
@@ -156,3 +157,25 @@ def test_a_cascade_has_a_limit(world: World, ada: Actor) -> None:
     world.limits = msgspec.structs.replace(world.limits, cascade_max=3)
     world.delete(ada, "annotation", first, cascade=True)
     assert world.state.counts["annotation"] == 1
+
+
+def test_a_text_without_a_span_is_refused(world: World, ada: Actor) -> None:
+    """Nothing could be compared with it, and nothing that is sent is dropped."""
+    document = world.document(ada)
+    with pytest.raises(InvalidError) as caught:
+        world.annotation(ada, document, text="Marie")
+    assert [error.pointer for error in caught.value.errors] == ["/text"]
+    mark = world.annotation(ada, document, label="letter")
+    with pytest.raises(InvalidError):
+        world.update(ada, "annotation", mark, {"text": "Marie"})
+
+
+def test_a_mark_that_points_twice_is_named_once(world: World, ada: Actor) -> None:
+    """As its extraction and as an argument."""
+    document = world.document(ada)
+    extraction = world.extraction(ada, document)
+    other = world.annotation(ada, document, start=6, end=11)
+    arguments = [{"role": "a", "target": extraction}, {"role": "b", "target": other}]
+    world.annotation(ada, document, type="relation", arguments=arguments, extraction_id=extraction)
+    with pytest.raises(InUseError, match=f"1 marks point to {extraction}"):
+        world.delete(ada, "extraction", extraction)
