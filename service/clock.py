@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC; it prints without an offset, and faster
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _MICROSECOND = timedelta(microseconds=1)
 TIME_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 """The last microsecond of the year 9999, the last one that can be told."""
@@ -28,7 +30,7 @@ def parse_time(text: str) -> int:
     Raises:
         ValueError: It is no such time, or has no offset from UTC.
     """
+    if _RFC_3339.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no time with an offset from UTC; write for example {format_time(0)}")
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC; write for example {format_time(0)}")
     return (moment - _EPOCH) // _MICROSECOND

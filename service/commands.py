@@ -143,16 +143,24 @@ class Register(Command, frozen=True, kw_only=True):
 
 
 class LogIn(Command, frozen=True, kw_only=True):
-    """Open a session for a user whose password was verified against the credential at `credential_sequence`.
+    """Open a session for a user whose password was verified.
 
-    `rehashed` replaces the stored hash when its parameters were outdated. Times in microseconds since 1970 UTC.
+    Attributes:
+        user_id: The user.
+        credential_generation: Of the password that was verified.
+        session_id: Of the session.
+        token_hash: Of its token.
+        lifetime_us: Of the session, in microseconds.
+        sessions_max: That the user may have; the oldest end.
+        rehashed: Replaces the stored hash when its parameters were outdated.
     """
 
     user_id: str
-    credential_sequence: int
+    credential_generation: int
     session_id: str
     token_hash: str
     lifetime_us: int
+    sessions_max: int
     rehashed: str | None = None
 
 
@@ -163,12 +171,12 @@ class LogOut(Command, frozen=True, kw_only=True):
 class SetPassword(Command, frozen=True, kw_only=True):
     """Give a user a new password and end the sessions opened with the old one, except the actor's.
 
-    `credential_sequence`: the credential that the current password was verified against; None for a reset.
+    `credential_generation`: of the current password, which was verified; None for a reset.
     """
 
     user_id: str
     password_hash: str
-    credential_sequence: int | None
+    credential_generation: int | None
 
 
 class Expire(Command, frozen=True, kw_only=True):
@@ -274,8 +282,8 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """The answer to `CredentialOf`. `sequence` is that of its last change."""
+    """The answer to `CredentialOf`. `generation` counts the user's passwords."""
 
     user_id: str
     password_hash: str
-    sequence: int
+    generation: int

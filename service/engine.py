@@ -138,6 +138,10 @@ class Engine:
         finally:
             await self._log.wait(self._state.sequence)
 
+    async def settled(self) -> None:
+        """Return once everything that the state holds now is durable."""
+        await self._log.wait(self._state.sequence)
+
     async def authenticate(self, query: commands.Authenticate) -> Actor:
         """Return whose token it is.
 
@@ -158,7 +162,7 @@ class Engine:
         await self._log.wait(self._state.sequence)
         if user_id is None or row is None:
             return None
-        return commands.Credential(user_id, row.password_hash, self._state.tables["credential"].sequence(user_id))
+        return commands.Credential(user_id, row.password_hash, row.generation)
 
     def _context(self) -> Context:
         # What is stored never goes back in time, whatever the clock does.

@@ -11,6 +11,14 @@ from typing import ClassVar
 
 import msgspec
 
+_SHOWN_MAX = 100
+
+
+def shown(value: object) -> str:
+    """Return what was found, as far as it is worth telling."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
 
 class FieldError(msgspec.Struct, frozen=True):
     """One fault in a body.

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import structlog
+
 from service.commands import LOCAL_ADMIN, Command, Expire, Outcome
+from service.errors import DomainError
 from service.settings import Settings
 from wal.errors import NoRoomError, WalError
 
+_logger = structlog.get_logger(__name__)
 _OPERATION = "maintenance"
 _HOUR_US = 3_600_000_000
 _MORE = 200
@@ -50,5 +54,8 @@ async def maintain(engine: Engine, settings: Settings, sleep: Sleep = asyncio.sl
         except NoRoomError:
             # The disk is full, as every client is told; what is past its time is refused all the same.
             continue
+        except DomainError as error:
+            # Nothing here should be refused. Who runs the server must know, and the next round may go better.
+            _logger.exception("what is past its time could not be removed", cause=str(error))
         except WalError:
             return

@@ -78,7 +78,7 @@ async def carry_out(engine: Engine, passwords: Passwords, ids: IdSource, request
         operation=_OPERATION,
         user_id=user_id,
         password_hash=await passwords.hash(request.password),
-        credential_sequence=None,
+        credential_generation=None,
     )
     await engine.submit(reset)
     return await _found(engine, request.email)

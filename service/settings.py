@@ -63,13 +63,15 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds: Positive
     failed_logins_max: Annotated[int, Meta(ge=1)]
     failed_logins_address_max: Annotated[int, Meta(ge=1)]
+    registrations_address_max: Annotated[int, Meta(ge=1)]
     failed_login_seconds: Positive
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a login lasts."""
+    """How long a login lasts, and how many a user has."""
 
     lifetime_hours: Positive
+    of_user_max: Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class IdempotencySettings(msgspec.Struct, frozen=True, kw_only=True):

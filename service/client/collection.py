@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -56,12 +56,14 @@ class Readable(Generic[E]):
 
         Args:
             page_size: Entities a request.
-            filters: Those of the API, such as ``label`` or ``document_id``; one value or several. ``sort`` and
-                the bounds ``created_at_ge`` and ``created_at_lt`` are among them.
+            filters: Those of the API, such as ``label`` or ``document_id``; one value or several, of which any is
+                accepted, so that nothing passes one without values. None is no filter. ``sort`` and the bounds
+                ``created_at_ge`` and ``created_at_lt`` are among them.
         """
+        query = _pairs(filters)
         cursor: str | None = None
         while True:
-            page = await self._page(filters, page_size, cursor, count=False)
+            page = await self._page(query, page_size, cursor, count=False)
             for entity in page.items:
                 yield entity
             cursor = page.next
@@ -72,10 +74,14 @@ class Readable(Generic[E]):
         self, *, page_size: int = _PAGE_SIZE, cursor: str | None = None, count: bool = False, **filters: Filter
     ) -> Page[E]:
         """Return one page; `cursor` is the `next` of the page before it."""
-        return await self._page(filters, page_size, cursor, count=count)
+        return await self._page(_pairs(filters), page_size, cursor, count=count)
 
-    async def _page(self, filters: Mapping[str, Filter], page_size: int, cursor: str | None, *, count: bool) -> Page[E]:
-        query = [*_pairs(filters), ("limit", str(page_size))]
+    async def _page(
+        self, filters: Sequence[tuple[str, str]] | None, page_size: int, cursor: str | None, *, count: bool
+    ) -> Page[E]:
+        if filters is None:
+            return Page(items=[], total=0 if count else None)
+        query = [*filters, ("limit", str(page_size))]
         query += [("cursor", cursor)] if cursor is not None else []
         query += [("count", "true")] if count else []
         answer = await self._transport.send(Request(method=hdrs.METH_GET, path=self._path, query=query))
@@ -83,7 +89,7 @@ class Readable(Generic[E]):
 
     async def count(self, **filters: Filter) -> int:
         """Return how many entities pass the filters; the server counts without reading them."""
-        page = await self._page(filters, 1, None, count=True)
+        page = await self._page(_pairs(filters), 1, None, count=True)
         return page.total or 0
 
     async def update(
@@ -208,9 +214,14 @@ def _if_match(version: int | None) -> dict[str, str]:
     return {} if version is None else {hdrs.IF_MATCH: f'"{version}"'}
 
 
-def _pairs(filters: Mapping[str, Filter]) -> list[tuple[str, str]]:
-    pairs = []
+def _pairs(filters: Mapping[str, Filter]) -> list[tuple[str, str]] | None:
+    """Return filters as parameters of a query, None if one of them accepts no value: then nothing passes."""
+    pairs: list[tuple[str, str]] = []
     for name, value in filters.items():
-        values = () if value is None else (value,) if isinstance(value, str) else value
+        if value is None:
+            continue
+        values = [value] if isinstance(value, str) else list(value)
+        if not values:
+            return None
         pairs += [(name, one) for one in values]
     return pairs

@@ -65,7 +65,8 @@ def is_transient(status: int, name: str, *, repeatable: bool) -> bool:
         return repeatable
     if status == _CONFLICT:
         return name == _IN_FLIGHT  # the try before this one, whose connection was lost, is still under way
-    return status in (TOO_MANY, UNAVAILABLE)
+    # Ours say that nothing was changed; one without a name is somebody else's, a proxy's perhaps, and says nothing.
+    return status in (TOO_MANY, UNAVAILABLE) and (repeatable or bool(name))
 
 
 def retry_after(header: str | None, now: datetime | None = None) -> float | None:

@@ -21,6 +21,8 @@ from service.client.retries import RetryPolicy, is_transient, retry_after
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _REPLAYED = "Idempotency-Replayed"
+_SUCCESS = 200
+_REDIRECTION = 300
 _ERROR = 400
 # Others than connection errors: a timeout of any sort, an answer that ends too early.
 _LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
@@ -140,7 +142,7 @@ class Transport:
             # Nothing was sent if the connection never came about.
             harmless = request.repeatable or isinstance(error, aiohttp.ClientConnectorError)
             return ConnectionLostError(call, tries, error, request.idempotency_key), None, harmless
-        if response.status < _ERROR:
+        if _SUCCESS <= response.status < _REDIRECTION:
             replayed = response.headers.get(_REPLAYED) == "true"
             return Answer(status=response.status, body=body, replayed=replayed), None, False
         failure = _failure(call, response, body, request.idempotency_key)
@@ -178,6 +180,10 @@ def new_key() -> str:
 
 
 def _failure(call: str, response: aiohttp.ClientResponse, body: bytes, key: str | None) -> ClientError:
+    if response.status < _ERROR:
+        # Followed, a mutation might be done elsewhere; taken for an answer, it would seem to be done.
+        location = response.headers.get(hdrs.LOCATION, "nowhere")
+        return UnexpectedAnswerError(call, response.status, f"a redirection to {location}")
     try:
         members: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         problem = msgspec.convert(members, Problem)

@@ -9,7 +9,7 @@ import msgspec
 
 from service.clock import format_time
 from service.commands import Actor, Invalid, Outcome
-from service.errors import FieldError, InvalidError, TooLargeError
+from service.errors import FieldError, InvalidError, TooLargeError, shown
 from service.kinds.base import Draft, Kind
 from service.kinds.document import TEXT, TEXT_FRAME_BYTES
 from service.kinds.private import IDEMPOTENCY, TOMBSTONE, Tombstone
@@ -97,7 +97,7 @@ def updated(context: Context, kind: Kind, key: str, entity: msgspec.Struct) -> C
 def deleted(context: Context, kind: Kind, key: str) -> Change:
     """Return the change that deletes an entity."""
     table = context.state.tables[kind.name]
-    before = table.value(key)
+    before = table.value(key) if kind.has_history else None
     return Change(b"", f"{kind.name}.deleted", kind.name, key, kind.schema, table.sequence(key), None, before)
 
 
@@ -155,14 +155,16 @@ def check_read_only(draft: Draft, names: Iterable[str], *entities: Any) -> None:
     for name in (*Draft.__struct_fields__, *names):
         said = getattr(draft, name)
         if said is not None and all(said != getattr(entity, name) for entity in entities):
-            detail = f"{said!r} found, but this member is the server's: it must be absent or {_values(name, entities)}"
+            detail = (
+                f"{shown(said)} found, but this member is the server's: it must be absent or {_values(name, entities)}"
+            )
             errors.append(FieldError(f"/{name}", detail))
     if errors:
         raise InvalidError("The body changes what is read-only.", errors)
 
 
 def _values(name: str, entities: Iterable[Any]) -> str:
-    return " or ".join(sorted({repr(getattr(entity, name)) for entity in entities}))
+    return " or ".join(sorted({shown(getattr(entity, name)) for entity in entities}))
 
 
 def _change(context: Context, kind: Kind, key: str, event: str, value: bytes) -> Change:

@@ -54,7 +54,8 @@ def create_mark(context: Context, command: Create) -> Decision:
     user_id = require_user(context, command.actor)
     if command.within is not None:
         require_document(context, user_id, command.within)
-    draft: MarkDraft = require_valid(_after_key(context, command))
+    refuse_reused_key(context, command)
+    draft: MarkDraft = require_valid(command.draft)
     require_document(context, user_id, draft.document_id)
     return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
 
@@ -133,11 +134,6 @@ def delete_mark(context: Context, command: Delete) -> Decision:
         waiting += pointing
     changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, user_id)]
     return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
-
-
-def _after_key(context: Context, command: Create) -> Any:
-    refuse_reused_key(context, command)
-    return command.draft
 
 
 def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:

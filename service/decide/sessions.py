@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from service.commands import Expire, LogIn, LogOut, Outcome, SetPassword
 from service.decide.access import require_account, require_caller
 from service.decide.decision import CREATED, NO_CONTENT, OK, Context, Decision, created, deleted, updated
@@ -15,11 +17,11 @@ def log_in(context: Context, command: LogIn) -> Decision:
     """Open a session for a user whose password was verified.
 
     Raises:
-        UnauthenticatedError: The credential has changed since, or the account is gone or disabled.
+        UnauthenticatedError: The password has changed since, or the account is gone or disabled.
     """
     user = context.state.tables["user"].row(command.user_id)
-    sequence = context.state.tables[CREDENTIAL.name].sequence(command.user_id)
-    if user is None or user.disabled or sequence != command.credential_sequence:
+    credential = context.state.tables[CREDENTIAL.name].row(command.user_id)
+    if user is None or user.disabled or credential.generation != command.credential_generation:
         raise UnauthenticatedError("The e-mail address or the password is wrong.")
     session = Session(
         id=command.session_id,
@@ -27,10 +29,12 @@ def log_in(context: Context, command: LogIn) -> Decision:
         token_hash=command.token_hash,
         expires_at=context.now + command.lifetime_us,
     )
-    changes = [created(context, SESSION, session.id, session)]
+    open_before = _sessions_of(context, command.user_id)
+    surplus = open_before[: max(0, len(open_before) + 1 - command.sessions_max)]
+    changes = [created(context, SESSION, session.id, session), *(deleted(context, SESSION, key) for key in surplus)]
     if command.rehashed is not None:
-        credential = Credential(id=command.user_id, password_hash=command.rehashed)
-        changes.append(updated(context, CREDENTIAL, command.user_id, credential))
+        rehashed = msgspec.structs.replace(credential, password_hash=command.rehashed)
+        changes.append(updated(context, CREDENTIAL, command.user_id, rehashed))
     return Decision(changes, Outcome(status=CREATED, kind=SESSION.name, id=session.id))
 
 
@@ -57,17 +61,24 @@ def set_password(context: Context, command: SetPassword) -> Decision:
     """
     caller = require_caller(context, command.actor)
     require_account(context, caller, command.user_id)
-    if command.credential_sequence is None:
+    current = context.state.tables[CREDENTIAL.name].row(command.user_id)
+    if command.credential_generation is None:
         if caller.user_id == command.user_id:
             raise ForbiddenError("Tell the current password to change your own.")
-    elif command.credential_sequence != context.state.tables[CREDENTIAL.name].sequence(command.user_id):
+    elif command.credential_generation != current.generation:
         raise ConflictError("The password was changed meanwhile. Log in with the new one.")
-    credential = Credential(id=command.user_id, password_hash=command.password_hash)
-    sessions = context.state.tables[SESSION.name]
+    generation = current.generation + 1
+    credential = Credential(id=command.user_id, password_hash=command.password_hash, generation=generation)
     own = None if command.actor is None else command.actor.session_id
-    ended = [key for key in sessions.ids(sessions.select({"user_id": (command.user_id,)})) if key != own]
+    ended = [key for key in _sessions_of(context, command.user_id) if key != own]
     changes = [updated(context, CREDENTIAL, command.user_id, credential)]
     return Decision([*changes, *(deleted(context, SESSION, key) for key in ended)], Outcome(status=NO_CONTENT))
+
+
+def _sessions_of(context: Context, user_id: str) -> list[str]:
+    """Return a user's sessions, the oldest first."""
+    sessions = context.state.tables[SESSION.name]
+    return sessions.ids(sessions.select({"user_id": (user_id,)}))
 
 
 def expire(context: Context, command: Expire) -> Decision:

@@ -36,7 +36,7 @@ class Attempts:
         now = self._now()
         wait = max(self._clear_at.get(key, now) - now - (limit - 1) * self._seconds for key, limit in limits.items())
         if wait > 0:
-            raise TooManyError("Too many failed logins. Wait before the next.", {"Retry-After": str(int(wait) + 1)})
+            raise TooManyError("Too many attempts. Wait before the next.", {"Retry-After": str(int(wait) + 1)})
         for key in limits:
             self._clear_at[key] = max(self._clear_at.pop(key, now), now) + self._seconds
         while len(self._clear_at) > _KEYS_MAX:

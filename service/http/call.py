@@ -35,6 +35,10 @@ class Engine(Protocol):
         """Return a page of a list."""
         ...
 
+    async def settled(self) -> None:
+        """Return once everything that was applied is durable."""
+        ...
+
     async def authenticate(self, query: Authenticate) -> Actor:
         """Return whose token it is."""
         ...

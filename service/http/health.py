@@ -5,17 +5,11 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from service.commands import Get
 from service.errors import ForbiddenError
 from service.http.call import CALL, SERVICES
+from service.http.identity import is_admin
 from service.http.parameters import parameters
 from service.http.responses import json_response
-
-
-class _Role(msgspec.Struct):
-    """All that is asked of a user here."""
-
-    role: str
 
 
 async def livez(_request: web.Request) -> web.Response:
@@ -33,8 +27,8 @@ async def status(request: web.Request) -> web.Response:
     """Tell administrators about the process and its log: GET /v1/status."""
     call = request[CALL]
     parameters(request, ())
-    if call.actor is not None and call.actor.user_id is not None:
-        user = await call.engine.get(Get(actor=call.actor, kind="user", id=call.actor.user_id))
-        if msgspec.json.decode(user.body, type=_Role).role != "admin":
-            raise ForbiddenError("Only administrators may see the status.")
-    return json_response(msgspec.json.encode(call.services.status()))
+    if not await is_admin(call):
+        raise ForbiddenError("Only administrators may see the status.")
+    told = msgspec.json.encode(call.services.status())
+    await call.engine.settled()
+    return json_response(told)

@@ -63,10 +63,11 @@ async def log_in(request: web.Request) -> web.Response:
         actor=None,
         operation=call.operation,
         user_id=verified.credential.user_id,
-        credential_sequence=verified.credential.sequence,
+        credential_generation=verified.credential.generation,
         session_id=call.services.ids.new(_SESSION_PREFIX),
         token_hash=hash_token(token),
         lifetime_us=lifetime_us,
+        sessions_max=call.services.settings.sessions.of_user_max,
         rehashed=verified.rehashed,
     )
     opened = Opened(token, expires_at, msgspec.Raw(await _open(call, command)))

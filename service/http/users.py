@@ -39,6 +39,8 @@ class Users(Collection):
         call = request[CALL]
         setup = call.services.setup.is_sent(request)
         actor = None if setup else await identity.identify(request, call.engine)
+        if not setup:
+            await _admit(request, msgspec.structs.replace(call, actor=actor))
         body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
         parameters(request, ())
         registration = decode(body, Registration, call.services.settings.limits)
@@ -69,6 +71,21 @@ class Users(Collection):
         return entity_response(request, await call.engine.get(query))
 
 
+async def _admit(request: web.Request, call: Call) -> None:
+    """Refuse what will be refused before a password is hashed, which takes long, and too many from one address.
+
+    Raises:
+        ForbiddenError: Registration is closed, and it is no administrator who asks.
+        TooManyError: Too many have registered from this address of late.
+    """
+    if await identity.is_admin(call):
+        return
+    if not call.services.registration_open:
+        raise ForbiddenError("Registration is closed here. Ask an administrator for an account.")
+    limit = call.services.settings.limits.registrations_address_max
+    call.services.attempts.begin({f"registrations from {request.remote}": limit})
+
+
 async def set_password(request: web.Request) -> web.Response:
     """Set a password: PUT /v1/users/{id}/password. Who sets their own tells the current one."""
     call = request[CALL]
@@ -83,7 +100,7 @@ async def set_password(request: web.Request) -> web.Response:
         actor=call.actor,
         operation=call.operation,
         user_id=user_id,
-        credential_sequence=await _verify_current(request, call, user_id, change) if is_own else None,
+        credential_generation=await _verify_current(request, call, user_id, change) if is_own else None,
         password_hash=await call.services.passwords.hash(change.password),
     )
     await call.engine.submit(command)
@@ -98,4 +115,4 @@ async def _verify_current(request: web.Request, call: Call, user_id: str, change
     verified = await verify(request, call, change.current_password, query)
     if verified is None:
         raise ForbiddenError("The current password is wrong.")
-    return verified.credential.sequence
+    return verified.credential.generation

@@ -45,11 +45,12 @@ class UserRow(msgspec.Struct, frozen=True):
     disabled: bool
 
 
-class Credential(msgspec.Struct, kw_only=True, frozen=True):
-    """A password's hash; its id is the user's."""
+class Credential(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A password's hash; its id is the user's. `generation` counts passwords: another hash of one is the same one."""
 
     id: str
     password_hash: str
+    generation: int = 0
 
 
 class Session(msgspec.Struct, kw_only=True, frozen=True):
@@ -69,11 +70,12 @@ USER = Kind(
     collection="users",
     keeps_rows=True,
 )
-CREDENTIAL = Kind("credential", "user", Credential)
+CREDENTIAL = Kind("credential", "user", Credential, has_history=False)
 SESSION = Kind(
     "session",
     "sess",
     Session,
     (Index("token_hash", "token_hash", unique=True), Index("user_id", "user_id")),
     keeps_rows=True,
+    has_history=False,
 )

@@ -45,6 +45,7 @@ class Kind:
         collection: Its path below ``/v1``, None for what is never served.
         schema: Version of its JSON.
         keeps_rows: The decoded rows stay in memory, because every request needs them.
+        has_history: A deletion keeps the value before it in the log; secrets and what merely expires are let go.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kind:
     collection: str | None = None
     schema: int = 1
     keeps_rows: bool = False
+    has_history: bool = True
 
 
 def terms(row: msgspec.Struct, index: Index) -> Iterable[str]:

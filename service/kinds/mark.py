@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from service.errors import FieldError, InvalidError, TextMismatchError
+from service.errors import FieldError, InvalidError, TextMismatchError, shown
 from service.kinds.base import Draft
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -185,7 +185,7 @@ def _check_text(draft: MarkDraft, text: str) -> str:
         else ""
     )
     raise TextMismatchError(
-        f"The document has {covered!r} there, the mark says {draft.text!r}.{hint}",
+        f"The document has {shown(covered)} there, the mark says {shown(draft.text)}.{hint}",
         [FieldError("/text", "not the document's text from start to end")],
     )
 

@@ -43,5 +43,5 @@ class Tombstone(msgspec.Struct, kw_only=True, frozen=True):
     owner_id: str
 
 
-IDEMPOTENCY = Kind("idempotency", "", AnswerRow)
-TOMBSTONE = Kind("tombstone", "", Tombstone)
+IDEMPOTENCY = Kind("idempotency", "", AnswerRow, has_history=False)
+TOMBSTONE = Kind("tombstone", "", Tombstone, has_history=False)

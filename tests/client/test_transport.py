@@ -156,3 +156,55 @@ async def test_an_id_cannot_leave_its_collection(scripted: Start) -> None:
 
     await (await scripted(handle)).documents.get("../users?a=b")
     assert paths == ["/v1/documents/..%2Fusers%3Fa=b"]
+
+
+async def test_a_redirection_is_no_answer(scripted: Start) -> None:
+    """A proxy that leads elsewhere has deleted nothing, and logged nobody out."""
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(status=308, headers={"Location": "https://example.org/"})
+
+    client = await scripted(handle)
+    for call in (client.documents.delete("doc_1"), client.set_password("user_1", "x"), client.logout()):
+        with pytest.raises(UnexpectedAnswerError, match=r"a redirection to https://example\.org/"):
+            await call
+
+
+async def test_a_proxy_that_is_busy_may_have_passed_a_registration_on(scripted: Start, pauses: Pauses) -> None:
+    """So it is not repeated; what carries a key is."""
+    seen = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return web.Response(status=503, text="busy") if len(seen) < 3 else web.json_response(DOCUMENT)
+
+    client = await scripted(handle)
+    with pytest.raises(UnexpectedAnswerError):
+        await client.register("ada@example.org", "correct horse battery")
+    assert seen == ["/v1/users"]
+    await client.documents.create(DocumentDraft())
+    assert len(seen) == 3
+
+
+async def test_a_filter_without_values_passes_nothing_and_asks_nothing(scripted: Start) -> None:
+    """Rather than everything."""
+
+    async def handle(_: web.Request) -> web.Response:
+        raise AssertionError("a request was sent")
+
+    client = await scripted(handle)
+    assert [one async for one in client.annotations.list(label=[])] == []
+    assert await client.annotations.count(document_id=()) == 0
+
+
+async def test_the_values_of_a_filter_may_come_from_a_generator(scripted: Start) -> None:
+    """Every page asks with all of them."""
+    seen = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append(request.query.getall("label"))
+        return web.json_response({"items": [], "next": "more" if len(seen) < 3 else None})
+
+    client = await scripted(handle)
+    assert [one async for one in client.annotations.list(label=(label for label in "ab"))] == []
+    assert seen == [["a", "b"]] * 3

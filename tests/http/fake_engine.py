@@ -64,6 +64,9 @@ class FakeEngine:
         self.queries.append(query)
         return self.page_answer
 
+    async def settled(self) -> None:
+        """Nothing is ever under way."""
+
     async def authenticate(self, _query: Authenticate) -> Actor:
         """Every token is right."""
         return ACTOR

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.app import make_services
+from service.passwords import Passwords
 from tests.harness import PASSWORD, Member, open_app, open_engine, quick_settings, serve_services
 
 NEW_PASSWORD = "staple battery horse correct"
@@ -180,3 +181,37 @@ async def test_an_admin_resets_a_password_and_ends_the_sessions(admin: Member, a
     assert (await admin.call("PUT", f"/v1/users/{anna.id}/password", {"password": NEW_PASSWORD})).status == 204
     assert (await anna.call("GET", "/v1/me")).problem == "unauthenticated"
     await anybody.create("/v1/sessions", email="anna@example.org", password=NEW_PASSWORD)
+
+
+async def test_a_registration_that_will_be_refused_costs_no_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or strangers could keep those who log in waiting."""
+    async with open_app(tmp_path / "data", {"server": {"registration": "closed"}}) as client:
+
+        async def hash_of(_self: Passwords, _password: str) -> str:
+            raise AssertionError("a password was hashed")
+
+        monkeypatch.setattr(Passwords, "hash", hash_of)
+        answer = await Member(client).call("POST", "/v1/users", {"email": "a@b.c", "password": PASSWORD})
+    assert answer.problem == "forbidden"
+
+
+async def test_registrations_from_one_address_are_limited(tmp_path: Path) -> None:
+    """Not those that an administrator makes."""
+    limits = {"registrations_address_max": 2, "failed_login_seconds": 1000.0}
+    async with open_app(tmp_path / "data", {"limits": limits}) as client:
+        admin = await Member(client).join("admin@example.org")
+        await Member(client).join("anna@example.org")
+        body = {"email": "eve@example.org", "password": PASSWORD}
+        refused = await Member(client).call("POST", "/v1/users", body)
+        assert (refused.status, refused.problem) == (429, "too-many-requests")
+        assert int(refused.headers["Retry-After"]) > 900
+        assert (await admin.call("POST", "/v1/users", body)).status == 201
+
+
+@pytest.mark.parametrize("email", ["b@x\n", "b\u0000@x", "b@x\x7f", "b @x", "b@x@y"])
+async def test_an_address_holds_no_white_space_and_no_control_characters(anybody: Member, email: str) -> None:
+    """Two that look the same would be two users."""
+    answer = await anybody.call("POST", "/v1/users", {"email": email, "password": PASSWORD})
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/email")

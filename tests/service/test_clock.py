@@ -25,7 +25,20 @@ def test_an_offset_is_converted() -> None:
     assert parse_time("1970-01-01T02:00:00+02:00") == 0
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-11-23T17:53:13", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-11-23T17:53:13",
+        "",
+        "2026-W48-3T03:00:00Z",
+        "20261125T030000Z",
+        "2026-11-25T03:00Z",
+        "2026-11-25T03:00:00,5Z",
+        "2026-11-25T03:00:00+00:00:30",
+        "2026-13-25T03:00:00Z",
+    ],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     """Also a time whose zone nobody knows."""
     with pytest.raises(ValueError, match=r"."):

@@ -93,10 +93,11 @@ class Service:
             actor=None,
             operation="t",
             user_id=outcome.id,
-            credential_sequence=credential.sequence,
+            credential_generation=credential.generation,
             session_id=self.ids.new("sess"),
             token_hash=f"token of {email}",
             lifetime_us=DAY_US,
+            sessions_max=9,
         )
         await self.engine.submit(login)
         return await self.engine.authenticate(Authenticate(actor=None, token_hash=f"token of {email}"))
@@ -336,10 +337,11 @@ async def test_a_login_with_an_outdated_credential_is_refused(service: Service) 
         actor=None,
         operation="t",
         user_id=ada.user_id or "",
-        credential_sequence=99,
+        credential_generation=99,
         session_id="sess_1",
         token_hash="t",
         lifetime_us=1,
+        sessions_max=9,
     )
     with pytest.raises(UnauthenticatedError, match="wrong"):
         await service.engine.submit(login)

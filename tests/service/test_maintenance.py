@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from service.commands import Command, Expire, Outcome
+from service.errors import TooLargeError
 from service.maintenance import maintain
 from tests.harness import quick_settings
 from wal.errors import NoRoomError, PoisonedError
@@ -34,11 +35,11 @@ class Script:
 
 
 async def test_it_goes_on_at_once_while_there_is_more() -> None:
-    """And rests only when nothing is left, or when the disk is full."""
-    script = Script([200, 200, 204, NoRoomError("full"), 204, PoisonedError("gone")])
+    """And rests only when nothing is left, when the disk is full, or when it is refused."""
+    script = Script([200, 200, 204, NoRoomError("full"), TooLargeError("no"), 204, PoisonedError("gone")])
     settings = quick_settings({"maintenance": {"interval_seconds": 7.0, "changes_max": 3}})
     await asyncio.wait_for(maintain(script, settings, script.sleep), 5)
-    assert script.slept == [7.0, 0, 0, 7.0, 7.0, 7.0]
+    assert script.slept == [7.0, 0, 0, 7.0, 7.0, 7.0, 7.0]
     command = script.commands[0]
     assert isinstance(command, Expire)
     assert (command.limit, command.idempotency_lifetime_us, command.idempotency_entries_max) == (

@@ -41,10 +41,10 @@ def key_of(actor: Actor) -> str:
     return actor.user_id
 
 
-def set_password(world: World, actor: Actor, user_id: str, sequence: int | None) -> None:
+def set_password(world: World, actor: Actor, user_id: str, generation: int | None) -> None:
     """Set a password."""
     world.do(
-        SetPassword(actor=actor, operation="t", user_id=user_id, password_hash="new", credential_sequence=sequence)
+        SetPassword(actor=actor, operation="t", user_id=user_id, password_hash="new", credential_generation=generation)
     )
 
 
@@ -122,13 +122,45 @@ def test_a_user_takes_along_what_is_theirs_alone(world: World, ada: Actor, bob: 
 def test_a_password_ends_the_other_sessions(world: World, ada: Actor, bob: Actor) -> None:
     """Not the one that asks."""
     other = world.log_in(key_of(bob))
-    sequence = world.state.tables["credential"].sequence(key_of(bob))
-    set_password(world, bob, key_of(bob), sequence)
+    set_password(world, bob, key_of(bob), 0)
     assert world.document(bob)
     with pytest.raises(UnauthenticatedError):
         world.document(other)
     with pytest.raises(ConflictError, match="meanwhile"):
-        set_password(world, bob, key_of(bob), sequence)
+        set_password(world, bob, key_of(bob), 0)
+
+
+def test_another_hash_of_a_password_is_the_same_password(world: World, ada: Actor, bob: Actor) -> None:
+    """Many may log in at once when the parameters of hashes have changed: the first one's new hash refuses nobody."""
+    for number in range(3):
+        world.log_in(key_of(bob), rehashed=f"hash {number}")
+    assert world.value("credential", key_of(bob))["password_hash"] == "hash 2"
+    set_password(world, bob, key_of(bob), 0)
+    with pytest.raises(UnauthenticatedError):
+        world.log_in(key_of(bob), credential_generation=0)
+
+
+def test_a_user_has_so_many_sessions_and_the_oldest_end(world: World, ada: Actor, bob: Actor) -> None:
+    """At the limit none ends, one past it one does."""
+    sessions = [bob, *(world.log_in(key_of(bob), sessions_max=3) for _ in range(2))]
+    for session in sessions:
+        world.document(session)
+    newest = world.log_in(key_of(bob), sessions_max=3)
+    with pytest.raises(UnauthenticatedError):
+        world.document(bob)
+    for session in (*sessions[1:], newest):
+        world.document(session)
+    assert world.state.counts["session"] == 3 + 1
+
+
+def test_what_expires_leaves_nothing_in_the_log(world: World, ada: Actor) -> None:
+    """Neither secrets nor answers, which can be large: a record of many of them stays small."""
+    key = IdempotencyKey(id="k", fingerprint="f")
+    world.do(Update(actor=ada, operation="t", kind="user", id=key_of(ada), patch={"name": "A"}, idempotency=key))
+    world.now += 999 * HOUR_US
+    world.do(Expire(actor=None, operation="t", limit=9, idempotency_lifetime_us=HOUR_US, idempotency_entries_max=3))
+    assert sorted(change.event for change in world.records[-1]) == ["idempotency.deleted", "session.deleted"]
+    assert [change.before for change in world.records[-1]] == [None, None]
 
 
 def test_a_reset_is_for_admins_and_others_passwords(world: World, ada: Actor, bob: Actor) -> None:

@@ -70,21 +70,18 @@ class World:
         members = {"loopback": True, "open": True, "password_hash": "hash", **more}
         return self.do(Register(actor=actor, operation="t", new_id=self.ids.new("user"), draft=draft, **members))
 
-    def log_in(self, user_id: str) -> Actor:
+    def log_in(self, user_id: str, **more: Any) -> Actor:
         """Open a session for an hour."""
-        sequence = self.state.tables["credential"].sequence(user_id)
-        session_id = self.ids.new("sess")
-        command = LogIn(
-            actor=None,
-            operation="t",
-            user_id=user_id,
-            credential_sequence=sequence,
-            session_id=session_id,
-            token_hash=f"token of {session_id}",
-            lifetime_us=HOUR_US,
-        )
-        self.do(command)
-        return Actor(user_id, session_id)
+        members = {
+            "credential_generation": self.state.tables["credential"].row(user_id).generation,
+            "session_id": self.ids.new("sess"),
+            "lifetime_us": HOUR_US,
+            "sessions_max": 100,
+            **more,
+        }
+        token_hash = f"token of {members['session_id']}"
+        self.do(LogIn(actor=None, operation="t", user_id=user_id, token_hash=token_hash, **members))
+        return Actor(user_id=user_id, session_id=members["session_id"])
 
     def user(self, email: str) -> Actor:
         """Register and log in."""
