@@ -84,7 +84,7 @@ async def load_and_kill(server: ServerProcess, corpus: Path) -> float:
 async def counts_of(client: Client, corpus: Path, directory: Path) -> tuple[dict[str, int], list[str]]:
     """Export everything, count its lines, and compare it with the source; returns counts and faults."""
     faults = []
-    exported = await export_corpus(client, directory)
+    exported = (await export_corpus(client, directory)).paths
     counts: Counter[str] = Counter(documents=len(exported))
     for path in paths_of(corpus):
         text = (directory / f"{path}.txt").read_bytes()

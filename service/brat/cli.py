@@ -43,9 +43,9 @@ def export_group() -> None:
 def import_brat(directory: Path, url: str, email: str, password: str) -> None:
     """Import pairs of .txt and .ann. Run it again if it was cut off: nothing is created twice."""
 
-    async def work(client: Client, advance: Progress) -> str:
+    async def work(client: Client, advance: Progress) -> None:
         created = await import_corpus(client, directory, advance)
-        return f"{len(created)} documents are in {url}."
+        click.echo(f"{len(created)} documents are in {url}.")
 
     _transfer(url, email, password, work, lambda: len(paths_of(directory)))
 
@@ -58,9 +58,11 @@ def import_brat(directory: Path, url: str, email: str, password: str) -> None:
 def export_brat(directory: Path, url: str, email: str, password: str) -> None:
     """Export one's documents as pairs of .txt and .ann."""
 
-    async def work(client: Client, advance: Progress) -> str:
-        paths = await export_corpus(client, directory, advance)
-        return f"{len(paths)} documents are in {directory}."
+    async def work(client: Client, advance: Progress) -> None:
+        exported = await export_corpus(client, directory, advance)
+        click.echo(f"{len(exported.paths)} documents are in {directory}.")
+        if exported.refused:
+            raise ExceptionGroup("documents were left out", exported.refused)
 
     _transfer(url, email, password, work, lambda: None)
 
@@ -69,17 +71,17 @@ def _transfer(
     url: str,
     email: str,
     password: str,
-    work: Callable[[Client, Progress], Awaitable[str]],
+    work: Callable[[Client, Progress], Awaitable[None]],
     count: Callable[[], int | None],
 ) -> None:
-    async def run() -> str:
+    async def run() -> None:
         async with Client(url) as client:
             await client.login(email, password)
             with tqdm(total=count(), unit="document", file=sys.stderr) as bar:
-                return await work(client, bar.update)
+                await work(client, bar.update)
 
     try:
-        click.echo(asyncio.run(run()))
+        asyncio.run(run())
     except* (ClientError, StandoffError, Unrenderable, OSError) as group:
         for error in _leaves(group):
             click.echo(f"annolog: {error}", err=True)

@@ -18,6 +18,7 @@ from service.brat.entries import (
     StandoffError,
 )
 
+_NAME_MAX = 500
 MarkEntry = Span | Relation | Group | Event
 HungEntry = Attribute | Reference | Note
 
@@ -75,6 +76,9 @@ class Outline:
             if target not in self.marks and not (isinstance(entry, Note) and target in self._noted):
                 sorts = "T, R, E, A, M or N" if isinstance(entry, Note) else "T, R or E"
                 raise self._error(entry, f"{target} in {str(entry)!r}", f"the id of a line {sorts} of this file")
+        for name in _names(entry):
+            if len(name) > _NAME_MAX:
+                raise self._error(entry, f"a name of {len(name)} characters", f"at most {_NAME_MAX}")
         if not isinstance(entry, Event):
             return
         if not isinstance(self.marks[entry.trigger], Span):
@@ -84,3 +88,16 @@ class Outline:
 
     def _error(self, entry: AnyEntry, found: str, expected: str) -> StandoffError:
         return StandoffError(self.path, entry.line, found=found, expected=expected)
+
+
+def _names(entry: AnyEntry) -> Sequence[str]:
+    """Return what becomes a name here: labels, roles, resources and what they call a thing."""
+    match entry:
+        case Relation() | Event():
+            return (entry.label, *(role for role, _ in entry.arguments))
+        case Reference():
+            return (entry.label, entry.resource, entry.key)
+        case Comment():
+            return ()
+        case _:
+            return (entry.label,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import aiofiles
@@ -12,16 +12,18 @@ from msgspec.structs import replace
 
 from service.brat.entries import StandoffError
 from service.brat.mapping import BratDocument, DraftedMark, draft_document, draft_marks
-from service.brat.rendering import render_document
+from service.brat.rendering import Unrenderable, render_document
 from service.brat.standoff import parse, render
 from service.client import Client, types
-from service.client.collection import Collection, D, E
+from service.client.collection import Collection as Entities
+from service.client.collection import D, E
 from service.client.errors import ProblemError
 from service.ids import named
 
 _DOCUMENTS_AT_ONCE = 8
 _MARKS_AT_ONCE = 8
 _PAGE_SIZE = 1000
+_DELETED = ("gone", "not-found")
 Progress = Callable[[int], object]
 
 
@@ -83,28 +85,53 @@ async def import_corpus(
     return [task.result() for task in tasks]
 
 
-async def export_corpus(client: Client, directory: Path, on_progress: Progress = lambda _: None) -> list[str]:
-    """Write the user's documents as pairs of files; returns their paths.
+class Exported(msgspec.Struct, frozen=True):
+    """What came of an export.
 
-    A document without `external_id` is named by its id.
+    Attributes:
+        paths: Of the pairs that were written.
+        refused: Documents with marks that stand-off has no line for; they were left out.
+    """
+
+    paths: list[str]
+    refused: list[Unrenderable]
+
+
+async def export_corpus(client: Client, directory: Path, on_progress: Progress = lambda _: None) -> Exported:
+    """Write the user's documents as pairs of files.
+
+    A document is named by its `external_id`; one without, or whose `external_id` an earlier one has, by its id too.
 
     Raises:
-        Unrenderable: A mark has no form in stand-off.
         StandoffError: A document's `external_id` leads out of the directory.
         ClientError: The server refused, or did not answer.
     """
-    paths = []
+    exported = Exported([], [])
     async for listed in client.documents.list():
-        document = await client.documents.get(listed.id)
-        marks = [mark async for mark in client.annotations.list(document_id=document.id, page_size=_PAGE_SIZE)]
-        path = document.external_id or document.id
-        entries = render_document(document, marks)
+        try:
+            document = await client.documents.get(listed.id)
+            marks = [mark async for mark in client.annotations.list(document_id=document.id, page_size=_PAGE_SIZE)]
+            entries = render_document(document, marks)
+        except Unrenderable as error:
+            exported.refused.append(error)
+            continue
+        except ProblemError as error:
+            if error.name not in _DELETED:
+                raise
+            continue
+        path = _path(document, exported.paths)
         target = await asyncio.to_thread(_place, directory, path)
         await _write(directory / f"{path}.txt", document.text or "")
         await _write(target, render(entries))
-        paths.append(path)
+        exported.paths.append(path)
         on_progress(1)
-    return paths
+    return exported
+
+
+def _path(document: types.Document, taken: Collection[str]) -> str:
+    if document.external_id is None:
+        return document.id
+    return f"{document.external_id}-{document.id}" if document.external_id in taken else document.external_id
 
 
 def _place(directory: Path, path: str) -> Path:
@@ -145,7 +172,7 @@ async def _import_document(
     return created
 
 
-async def _ensure(collection: Collection[D, E], entity_id: str, draft: D) -> E:
+async def _ensure(collection: Entities[D, E], entity_id: str, draft: D) -> E:
     try:
         return await collection.replace(entity_id, draft, create_only=True)
     except ProblemError as error:

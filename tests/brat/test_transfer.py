@@ -14,7 +14,7 @@ from service.brat.canonical import canonical
 from service.brat.entries import StandoffError
 from service.brat.transfer import export_corpus, import_corpus, paths_of
 from service.client import Client
-from service.client.types import DocumentDraft
+from service.client.types import AnnotationDraft, DocumentDraft
 from tests.harness import PASSWORD, Process
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -52,7 +52,8 @@ def assert_equal_corpora(one: Path, other: Path) -> None:
 async def test_what_comes_out_is_what_went_in(client: Client, tmp_path: Path) -> None:
     """Discontinuous spans, CR LF, characters beyond the BMP, shared triggers, notes on everything, a comment."""
     await import_corpus(client, FIXTURES)
-    assert await export_corpus(client, tmp_path / "out") == ["letter", "nested/empty"]
+    exported = await export_corpus(client, tmp_path / "out")
+    assert (exported.paths, exported.refused) == (["letter", "nested/empty"], [])
     assert_equal_corpora(FIXTURES, tmp_path / "out")
 
 
@@ -112,6 +113,28 @@ async def test_an_external_id_does_not_lead_out_of_the_directory(client: Client,
     assert not (tmp_path / "outside.txt").exists()
 
 
+async def test_a_document_that_cannot_be_exported_is_named_and_the_others_are_written(
+    client: Client, tmp_path: Path
+) -> None:
+    """The first of them, so that the others come after it; odd metadata is no obstacle."""
+    odd = await client.documents.create(DocumentDraft(title="T", text="abc", external_id="odd"))
+    label = await client.annotations.create(AnnotationDraft(document_id=odd.id, label="letter"))
+    await client.documents.create(DocumentDraft(title="T", text="abc", external_id="even", metadata={"brat": "yes"}))
+    exported = await export_corpus(client, tmp_path / "out")
+    assert exported.paths == ["even"]
+    assert [refused.ids for refused in exported.refused] == [[label.id]]
+    assert paths_of(tmp_path / "out") == ["even"]
+
+
+async def test_documents_of_one_external_id_are_two_pairs(client: Client, tmp_path: Path) -> None:
+    """The later one is named by its id too; nothing is overwritten."""
+    drafts = [DocumentDraft(title="T", text=text, external_id="a") for text in ("first", "second")]
+    documents = [await client.documents.create(draft) for draft in drafts]
+    exported = await export_corpus(client, tmp_path / "out")
+    assert exported.paths == ["a", f"a-{documents[1].id}"]
+    assert [(tmp_path / "out" / f"{path}.txt").read_text() for path in exported.paths] == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("ann", "message"),
     [
@@ -119,6 +142,7 @@ async def test_an_external_id_does_not_lead_out_of_the_directory(client: Client,
         ("T1\tPerson 0 9\tabc\n", r"a.ann:1: found a span up to 9"),
         ("R1\tKnows Arg1:T1 Arg2:T2\n", r"a.ann:1: found T1"),
         ("garbage\n", r"a.ann:1: found"),
+        (f"T1\t{'x' * 501} 0 3\tabc\n", r"a.ann:1: found a name of 501 characters, expected at most 500"),
     ],
 )
 async def test_a_fault_in_a_file_is_named_before_anything_is_created(
