@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -23,11 +25,13 @@ from service.maintenance import maintain
 from service.settings import Settings
 from service.state.state import State, index_fields
 from wal.compactor import CompactionStatus, Compactor
+from wal.errors import OutcomeUnknownError
 from wal.file_system import FileSystem
 from wal.log import Log
 from wal.recovery import Report, open_log
 
 EXIT_POISONED = 1
+_Result = TypeVar("_Result")
 _logger = structlog.get_logger(__name__)
 
 
@@ -56,7 +60,11 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
     site = web.TCPSite(runner, settings.server.host, settings.server.port)
     await site.start()
     try:
-        log, compactor = await _open(settings, state, file_system)
+        opened = await _unless_stopped(stop, _open(settings, state, file_system))
+        if opened is None:
+            _logger.info("stopped before the log was replayed; nothing was changed")
+            return 0
+        log, compactor = opened
         status.compaction = compactor.status
         engine = Engine(state, log, clock.now, settings.limits)
         services.gate.open(engine)
@@ -64,6 +72,8 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         if not state.counts["user"] and not services.registration_open:
             _say_how_to_begin(services.setup.issue())
         background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
+        for task in background:
+            task.add_done_callback(_say_fault)
         async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
             return await _run(log, services.gate, runner, stop, background)
     finally:
@@ -92,6 +102,19 @@ def require_c_parser() -> None:
     """
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise RuntimeError("aiohttp is installed without its C parser. Install it from a wheel, or with a compiler.")
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """Return what comes of some work, None if the process is to stop before: then it is cancelled and waited for."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    return None
 
 
 async def _open(settings: Settings, state: State, file_system: FileSystem | None) -> tuple[Log, Compactor]:
@@ -147,10 +170,9 @@ def _say_what(state: State, report: Report) -> None:
     )
 
 
-def _say_faults(results: list[BaseException | None]) -> None:
-    for result in results:
-        if result is not None and not isinstance(result, asyncio.CancelledError):
-            _logger.error("a background task had ended", exc_info=result)
+def _say_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _logger.error("a background task has ended: start the server again soon", exc_info=task.exception())
 
 
 def _say_where(runner: web.BaseRunner) -> None:
@@ -177,10 +199,12 @@ async def _run(
     # A compaction's child ends with it; what that has written is a temporary file.
     for task in background:
         task.cancel()
-    _say_faults(await asyncio.gather(*background, return_exceptions=True))
+    await asyncio.gather(*background, return_exceptions=True)
     # What is under way is finished before the log is sealed.
     await runner.cleanup()
-    await log.close()
+    with contextlib.suppress(OutcomeUnknownError):
+        # The log may fail at its last sync too; it is told below.
+        await log.close()
     if log.poisoned.done():
         _logger.error("the log failed to sync; the next start decides", cause=str(log.poisoned.result()))
         return EXIT_POISONED

@@ -2,7 +2,7 @@
 
 `SimulatedDisk` is the second implementation of `wal.file_system.FileSystem`. After a power cut, `survivor` gives
 one of the disks that could be found: of each file what was synced, plus any subset of the sectors written since;
-of each directory what was synced, plus the first few of the entries changed since. It is deterministic from a seed.
+of each directory what was synced, plus the first few of its entries changed since. It is deterministic from a seed.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class SimulatedFile:
 
 
 Names = dict[Path, _Inode]
+Change = Callable[[Names], object]
 
 
 class SimulatedDisk:
@@ -115,7 +116,7 @@ class SimulatedDisk:
         self._mutex = threading.Lock()
         self._names: Names = {}
         self._synced_names: Names = {}
-        self._pending: list[Callable[[Names], object]] = []
+        self._pending: list[tuple[Path, Change]] = []
 
     def step(self, operation: str) -> None:
         """Count an operation and let the plan have its way.
@@ -147,8 +148,10 @@ class SimulatedDisk:
         """Return one of the disks that could be found after a power cut now."""
         chance = random.Random(seed)
         names = dict(self._synced_names)
-        for change in self._pending[: chance.randint(0, len(self._pending))]:
-            change(names)
+        for directory in {directory: None for directory, _ in self._pending}:
+            changes = [change for where, change in self._pending if where == directory]
+            for change in changes[: chance.randint(0, len(changes))]:
+                change(names)
         disk = SimulatedDisk()
         inodes = {id(inode): inode.survivor(chance) for inode in names.values()}
         disk._names = {path: inodes[id(inode)] for path, inode in names.items()}
@@ -166,7 +169,7 @@ class SimulatedDisk:
             raise FileExistsError(errno.EEXIST, "exists", str(path))
         if create:
             inode = _Inode()
-            self._change(lambda names: names.__setitem__(path, inode))
+            self._change(path.parent, lambda names: names.__setitem__(path, inode))
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         return SimulatedFile(self, self._names[path])
@@ -182,7 +185,18 @@ class SimulatedDisk:
     def rename(self, source: Path, target: Path) -> None:
         """Rename."""
         self.step("rename")
-        self._change(lambda names: names.__setitem__(target, names.pop(source)))
+        inode = self._names[source]
+        if source.parent == target.parent:
+
+            def both(names: Names) -> None:
+                names.pop(source, None)
+                names[target] = inode
+
+            self._change(source.parent, both)
+        else:
+            # Two directories: nothing says which of the two changes reaches the disk first.
+            self._change(target.parent, lambda names: names.__setitem__(target, inode))
+            self._change(source.parent, lambda names: names.pop(source, None))
 
     def remove(self, path: Path) -> None:
         """Remove."""
@@ -190,7 +204,7 @@ class SimulatedDisk:
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         self.give_space(len(self._names[path].content))
-        self._change(lambda names: names.pop(path))
+        self._change(path.parent, lambda names: names.pop(path, None))
 
     def give_space(self, size: int) -> None:
         """Give bytes back to a limited disk."""
@@ -208,12 +222,14 @@ class SimulatedDisk:
         assert directory.is_absolute()
 
     def sync_directory(self, directory: Path) -> None:
-        """Make all entries durable: this disk has one journal for its directories."""
+        """Make the entries of one directory durable, and of no other."""
         self.step("sync_directory")
         assert directory.is_absolute()
-        self._synced_names = dict(self._names)
-        self._pending.clear()
+        for where, change in self._pending:
+            if where == directory:
+                change(self._synced_names)
+        self._pending = [pending for pending in self._pending if pending[0] != directory]
 
-    def _change(self, change: Callable[[Names], object]) -> None:
+    def _change(self, directory: Path, change: Change) -> None:
         change(self._names)
-        self._pending.append(change)
+        self._pending.append((directory, change))

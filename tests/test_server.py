@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from service.server import _unless_stopped
 
 PASSWORD = "correct horse battery"
 
@@ -105,3 +108,22 @@ def test_a_second_server_on_the_directory_ends_with_exit_code_3(server: Server) 
     second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode == 3
     assert f"in use by process {server.process.pid} on " in second.stderr
+
+
+async def test_a_stop_before_the_log_is_open_cancels_and_waits() -> None:
+    """A long replay does not hold up whoever wants to stop."""
+    stop, ended = asyncio.Event(), []
+
+    async def replay() -> int:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+        return 1
+
+    running = asyncio.create_task(_unless_stopped(stop, replay()))
+    await asyncio.sleep(0.01)
+    stop.set()
+    assert await asyncio.wait_for(running, 5) is None
+    assert ended == [True]
+    assert await _unless_stopped(asyncio.Event(), asyncio.sleep(0, "opened")) == "opened"

@@ -8,16 +8,17 @@ that do the segments move to the archive that the *older* of the two kept snapsh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Failure, Job
-from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError, WalError
+from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
@@ -98,16 +99,19 @@ class Compactor:
 
     async def run(self, *, check_seconds: float = 1.0) -> None:
         """Compact whenever it is due, until cancelled or the log ends; failures are retried, ever more rarely."""
-        self.status.snapshot, self.status.snapshot_bytes = await asyncio.to_thread(self._newest)
+        known = False
         while True:
-            await asyncio.sleep(check_seconds)
-            if not self.is_due():
-                continue
             try:
-                await self.compact()
+                if not known:
+                    with self._counting():
+                        self.status.snapshot, self.status.snapshot_bytes = await asyncio.to_thread(self._newest)
+                    known = True
+                await asyncio.sleep(check_seconds)
+                if self.is_due():
+                    await self.compact()
             except (PoisonedError, ClosedError):
                 return
-            except (WalError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - without compactions the log would grow for ever
                 self._on_failure(error)
                 await asyncio.sleep(self._delay())
 
@@ -130,11 +134,8 @@ class Compactor:
         async with self._one:
             self.status.running = True
             try:
-                return await self._compact()
-            except (WalError, OSError) as error:
-                self.status.failures += 1
-                self.status.last_error = str(error)
-                raise
+                with self._counting():
+                    return await self._compact()
             finally:
                 self.status.running = False
 
@@ -151,6 +152,15 @@ class Compactor:
             if refused is not None:
                 raise refused
             return None
+        try:
+            return await self._take_over(job, sealed, covered)
+        except BaseException:
+            # What is there of it fills the disk, perhaps with the very room that the log waits for.
+            with contextlib.suppress(OSError):
+                await asyncio.shield(asyncio.to_thread(self._discard, Path(job.target)))
+            raise
+
+    async def _take_over(self, job: Job, sealed: Sealed, covered: int) -> Compacted:
         compacted = await self._run_job(job)
         if (compacted.sequence, compacted.state_digest) != sealed or compacted.sealed_digest != sealed.state_digest:
             raise CompactionError(
@@ -163,6 +173,16 @@ class Compactor:
         # A failure from here on loses nothing; what could not be archived is archived the next time.
         await asyncio.to_thread(self._prune)
         return compacted
+
+    @contextlib.contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Let the status tell of a failure."""
+        try:
+            yield
+        except Exception as error:
+            self.status.failures += 1
+            self.status.last_error = str(error) or type(error).__name__
+            raise
 
     def _note(self, compacted: Compacted) -> None:
         status = self.status
@@ -198,6 +218,10 @@ class Compactor:
         names = self._file_system.list(self._segments)
         firsts = [(first_sequence(name), self._segments / name) for name in names]
         return [path for first, path in firsts if first is not None and after < first <= last]
+
+    def _discard(self, target: Path) -> None:
+        if target.name in self._file_system.list(target.parent):
+            self._file_system.remove(target)
 
     def _publish(self, target: Path, sequence: int) -> None:
         self._file_system.rename(target, snapshot_path(self._snapshots, sequence))

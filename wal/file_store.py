@@ -6,6 +6,7 @@ and is called from a thread; it touches only the file that is not a segment yet.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -74,6 +75,15 @@ class FileStore:
         self._prepared: File | None = None
         self._stopping = False
 
+    def on_end(self, done: Done) -> None:
+        """Have `done` called with an error once nothing can be written any more."""
+        self._writer.on_end = done
+
+    @property
+    def segment_bytes(self) -> int:
+        """The size of the tail's file, which an earlier setting may have made."""
+        return self._tail.header.size
+
     @property
     def position(self) -> int:
         """Where in the tail the next record goes, in bytes."""
@@ -89,6 +99,11 @@ class FileStore:
         tail = self._tail
         frames, digest = self._frame(entries)
         offset = tail.position
+        if offset + len(frames) > tail.header.size:
+            # Never: room is measured before. A file that grew would be refused at the next start.
+            error = AssertionError(f"a batch of {len(frames)} bytes at {offset} is larger than what was prepared")
+            asyncio.get_running_loop().call_soon(done, error)
+            return
         tail.position += len(frames)
         tail.digest = digest
         self._writer.write(tail.file, offset, frames, done)
@@ -123,9 +138,9 @@ class FileStore:
         """Let a preparation that is under way end early; its file is removed at the next opening."""
         self._stopping = True
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the writer and close the files; nothing is written."""
-        self._writer.stop()
+        await self._writer.stop()
         self._tail.file.close()
         if self._prepared is not None:
             self._prepared.close()

@@ -67,7 +67,7 @@ class FileSystem(Protocol):
         ...
 
     def make_directory(self, directory: Path) -> None:
-        """Make a directory and its parents, if they are not there."""
+        """Make a directory and its parents, if they are not there, durably."""
         ...
 
     def sync_directory(self, directory: Path) -> None:
@@ -143,7 +143,11 @@ class RealFileSystem:
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 
     def make_directory(self, directory: Path) -> None:
-        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        for path in reversed((directory, *directory.parents)):
+            # The last one also when it is there: a kill may have come between its making and this sync.
+            if path == directory or not path.is_dir():
+                path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+                self.sync_directory(path.parent)
 
     def sync_directory(self, directory: Path) -> None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

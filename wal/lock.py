@@ -55,7 +55,9 @@ class DirectoryLock:
         try:
             file = file_system.lock(path)
         except BlockingIOError:
-            holder = _read(file_system.open(path))
+            unheld = file_system.open(path)
+            holder = _read(unheld)
+            unheld.close()
             raise DirectoryLockedError(path, f"process {holder.pid} on {holder.host}") from None
         return cls(file, _read(file))
 

@@ -23,7 +23,7 @@ from wal.errors import ClosedError, NoRoomError, OutcomeUnknownError, PoisonedEr
 from wal.file_store import FileStore
 from wal.record import Entry, RecordType, Seal, decode_seal, frame_bytes, seal, transaction
 from wal.segment import SEGMENT_HEADER_BYTES
-from wal.settings import LogSettings
+from wal.settings import SEAL_BYTES_MAX, LogSettings
 from wal.state import State
 
 SALT_BYTES = 16
@@ -88,8 +88,10 @@ class Log:
         self._state = state
         self._release = release
         self._position = store.position
+        self._usable = store.segment_bytes - SEAL_BYTES_MAX
+        self._closing: asyncio.Future[None] | None = None
         self._prepared = False
-        self._prepare_error: OSError | None = None
+        self._prepare_error: Exception | None = None
         self._prepare_wanted = asyncio.Event()
         self._prepare_wanted.set()
         self._prepare_tried = asyncio.Event()
@@ -100,6 +102,7 @@ class Log:
         self._busy = False
         self._closed = False
         self._salts: list[bytes] = []
+        store.on_end(self._poison_once)
 
     @property
     def tail_bytes(self) -> int:
@@ -205,26 +208,43 @@ class Log:
         return sequence
 
     async def close(self) -> None:
-        """Make everything durable, seal the log and let the directory go. Does nothing the second time."""
-        if self._closed:
-            return
+        """Make everything durable, seal the log and let the directory go; the second time, wait for the first.
+
+        It goes on when who waits for it is cancelled.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._closed = True
         self._prepare_tried.set()
         await self._stop_preparing()
         try:
             if not self.poisoned.done():
-                self._enqueue(self._make_seal(successor=None), 0)
+                self._seal_end()
                 await self.wait(self.sequence)
         finally:
-            self._store.close()
+            await self._store.close()
             self._release()
+
+    def _seal_end(self) -> None:
+        seal = self._make_seal(successor=None)
+        size = frame_bytes(len(seal.payload))
+        if not self._fits(size) and self._prepared:
+            self._seal_tail()
+            seal = self._make_seal(successor=None)
+        # Without room, for example after many restarts without a write, there is no seal: what is kept free is the
+        # rotation's. The next start copies the segment, as after a crash.
+        if self._fits(size):
+            self._enqueue(seal, size)
 
     def _no_room(self) -> NoRoomError:
         cause = "it is being prepared" if self._prepare_error is None else str(self._prepare_error)
         return NoRoomError(f"There is no room for another segment of the log: {cause}.")
 
     def _fits(self, size: int) -> bool:
-        return self._position + size <= self._settings.usable_bytes
+        return self._position + size <= self._usable
 
     def _salted(self, change: Change) -> Change:
         if not self._salts:
@@ -248,6 +268,7 @@ class Log:
         self._prepare_tried.clear()
         self._enqueue(entry, 0)
         self._position = SEGMENT_HEADER_BYTES
+        self._usable = self._settings.usable_bytes
         return entry.sequence
 
     def _make_seal(self, successor: int | None) -> Entry:
@@ -277,7 +298,7 @@ class Log:
 
     def _done(self, batch: Sequence[Entry], error: BaseException | None) -> None:
         if error is not None:
-            self._poison(error)
+            self._poison_once(error)
             return
         self.durable = batch[-1].sequence
         if batch[-1].type == RecordType.ROTATION_SEAL:
@@ -291,6 +312,10 @@ class Log:
             self._start_batch()
         else:
             self._busy = False
+
+    def _poison_once(self, error: BaseException | None) -> None:
+        if error is not None and not self.poisoned.done():
+            self._poison(error)
 
     def _poison(self, error: BaseException) -> None:
         # Nothing is retried: after a failed sync the page cache may show what the disk never got.
@@ -315,7 +340,7 @@ class Log:
             self._filling = asyncio.ensure_future(asyncio.to_thread(self._store.prepare))
             try:
                 await asyncio.shield(self._filling)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - a lack of memory or threads passes too
                 # Tried again until there is room; until then `admit` refuses what would not fit.
                 self._prepare_error = error
                 self._prepare_tried.set()

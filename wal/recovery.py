@@ -7,7 +7,9 @@ holds; it judges each segment by `wal.decision`; and it is idempotent, so that a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +74,10 @@ class Report(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class _StoppedError(Exception):
+    """Nobody waits for this recovery any more."""
+
+
 class _Segment(NamedTuple):
     path: Path
     header: SegmentHeader
@@ -114,14 +120,48 @@ async def open_log(
         DamagedError: Something that was durable does not verify.
         UnsupportedFormatError: A newer release wrote it.
         OSError: The disk refused.
+        asyncio.CancelledError: It was cancelled; the directory is free again.
     """
+    stopping = threading.Event()
+    opening = asyncio.ensure_future(_open(directory, settings, state, file_system, on_progress, stopping))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        stopping.set()
+        await _abandon(opening)
+        raise
+
+
+async def _abandon(opening: asyncio.Future[tuple[Log, Report]]) -> None:
+    """Wait for an opening that nobody wants any more: a thread cannot be cancelled, and holds the directory."""
+    while not opening.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([opening])
+    if opening.exception() is None:
+        log, _ = opening.result()
+        await log.close()
+
+
+async def _open(
+    directory: Path,
+    settings: LogSettings,
+    state: State,
+    file_system: FileSystem | None,
+    on_progress: Progress,
+    stopping: threading.Event,
+) -> tuple[Log, Report]:
     files = file_system or RealFileSystem()
-    recovery = await asyncio.to_thread(_Recovery.begin, files, directory, settings, state, on_progress)
+    recovery = await asyncio.to_thread(_Recovery.begin, files, directory, settings, state, on_progress, stopping)
     try:
         ready = await asyncio.to_thread(recovery.run)
+    except BaseException:
+        recovery.lock.release()
+        raise
+    try:
         # Another process can write the files of this machine, and no others.
         writer = WriterThread("log-writer") if file_system else await WriterProcess.start()
     except BaseException:
+        ready.tail.file.close()
         recovery.lock.release()
         raise
     store = FileStore(files, recovery.log_directory, settings, ready.tail, epoch=recovery.epoch, writer=writer)
@@ -148,6 +188,7 @@ class _Recovery:
         settings: LogSettings,
         state: State,
         on_progress: Progress,
+        stopping: threading.Event,
         lock: DirectoryLock,
     ) -> None:
         self.lock = lock
@@ -161,6 +202,7 @@ class _Recovery:
         self._settings = settings
         self._state = state
         self._on_progress = on_progress
+        self._stopping = stopping
         self._records = 0
         self._time = 0
         self._started = time.monotonic()
@@ -173,11 +215,17 @@ class _Recovery:
         settings: LogSettings,
         state: State,
         on_progress: Progress,
+        stopping: threading.Event,
     ) -> _Recovery:
         file_system.make_directory(directory / LOG_DIRECTORY)
-        file_system.sync_directory(directory)
         lock = DirectoryLock.take(file_system, directory)
-        return cls(file_system, directory, settings, state, on_progress, lock)
+        try:
+            # LOCK may be new, and it is what tells a log that was lost from one that never was.
+            file_system.sync_directory(directory)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(file_system, directory, settings, state, on_progress, stopping, lock)
 
     def run(self) -> _Ready:
         base = find_base(self._file_system, self._snapshot_directory)
@@ -287,6 +335,8 @@ class _Recovery:
         self._records += 1
         if self._records % 10_000 == 0:
             self._on_progress(self._records)
+        if self._stopping.is_set():
+            raise _StoppedError
 
     def _finish(
         self, base: Base, segments: list[_Segment], index: int, replayed: _Replayed, verdict: Verdict

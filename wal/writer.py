@@ -16,7 +16,13 @@ Done = Callable[[BaseException | None], None]
 
 
 class Writer(Protocol):
-    """Writes one thing at a time; the next is asked for after `done` was called."""
+    """Writes one thing at a time; the next is asked for after `done` was called.
+
+    Attributes:
+        on_end: Called with an error once it can write no more, whether anything is under way or not.
+    """
+
+    on_end: Done
 
     def write(self, file: File, offset: int, data: bytes, done: Done) -> None:
         """Write `data` at an offset in bytes, sync the file, then call `done`."""
@@ -26,7 +32,7 @@ class Writer(Protocol):
         """Run something that blocks, off the loop, then call `done`."""
         ...
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End; what was asked for before is finished."""
         ...
 
@@ -39,6 +45,7 @@ class WriterThread:
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Job, Done, asyncio.AbstractEventLoop] | None] = SimpleQueue()
+        self.on_end: Done = lambda _: None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -55,10 +62,10 @@ class WriterThread:
         """Run `job` on the thread."""
         self._jobs.put((job, done, asyncio.get_running_loop()))
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the thread after the jobs that are queued."""
         self._jobs.put(None)
-        self._thread.join()
+        await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:

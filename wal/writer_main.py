@@ -7,14 +7,15 @@ does. A request is a header, whose first one for a file carries its descriptor, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
 import struct
 import sys
 
-REQUEST = struct.Struct("<QQ")
-"""Offset in the file and length of the data, in bytes."""
+REQUEST = struct.Struct("<QQ?")
+"""Offset in the file and length of the data, in bytes; and if it is another file, whose descriptor comes along."""
 ANSWER = struct.Struct("<i")
 """What went wrong, 0 if nothing did. The first answer is given before any request: it is ready."""
 
@@ -28,15 +29,19 @@ def main(connection: socket.socket) -> None:
     descriptor = -1
     while True:
         header, descriptors, _, _ = socket.recv_fds(connection, REQUEST.size, 1)
-        if descriptors:
-            if descriptor >= 0:
-                os.close(descriptor)
-            (descriptor,) = descriptors
-        data = None if len(header) < REQUEST.size else receive(connection, REQUEST.unpack(header)[1])
+        if len(header) < REQUEST.size:
+            return
+        offset, length, is_other = REQUEST.unpack(header)
+        data = receive(connection, length)
         if data is None:
             # The server has ended; a batch of which a part is missing was acknowledged to nobody.
             return
-        connection.sendall(ANSWER.pack(write(descriptor, REQUEST.unpack(header)[0], data)))
+        if is_other:
+            if descriptor >= 0:
+                os.close(descriptor)
+            # None comes when there is no number left for it here. The batch must not go into the file before.
+            descriptor = descriptors[0] if descriptors else -1
+        connection.sendall(ANSWER.pack(errno.EMFILE if descriptor < 0 else write(descriptor, offset, data)))
 
 
 def receive(connection: socket.socket, length: int) -> memoryview | None:

@@ -28,6 +28,9 @@ class WriterProcess:
     Args:
         process: It runs `wal.writer_main`.
         connection: To it.
+
+    Attributes:
+        on_end: Called, besides the `done` of what is under way, with the error that the process has ended.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
@@ -42,6 +45,7 @@ class WriterProcess:
         self._done: Done | None = None
         self._rest = memoryview(b"")
         self._ended: OSError | None = None
+        self.on_end: Done = lambda _: None
 
     @classmethod
     async def start(cls) -> WriterProcess:
@@ -65,7 +69,7 @@ class WriterProcess:
             return
         self._done = done
         try:
-            sent = self._send(file, REQUEST.pack(offset, len(data)), data)
+            sent = self._send(file, offset, data)
         except OSError as error:
             self._loop.call_soon(self._finish, error)
             return
@@ -77,24 +81,29 @@ class WriterProcess:
         """Run `job` on a thread of this process."""
         self._thread.run(job, done)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the process. One that hangs in the kernel is killed, and not waited for."""
         self._loop.remove_reader(self._connection)
         self._loop.remove_writer(self._connection)
         self._connection.close()
-        self._thread.stop()
+        await self._thread.stop()
+        await asyncio.to_thread(self._reap)
+
+    def _reap(self) -> None:
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
 
-    def _send(self, file: File, header: bytes, data: bytes) -> int:
+    def _send(self, file: RealFile, offset: int, data: bytes) -> int:
         """Send a request as far as the socket takes it at once; returns how much of the data is sent."""
-        if file is self._file or not isinstance(file, RealFile):
-            sent = self._connection.sendmsg((header, data))
-        else:
+        is_other = file is not self._file
+        header = REQUEST.pack(offset, len(data), is_other)
+        if is_other:
             sent = socket.send_fds(self._connection, (header, data), (file.descriptor,))
             self._file = file
+        else:
+            sent = self._connection.sendmsg((header, data))
         if sent < len(header):
             raise OSError("the socket to the log's writer takes not even a header")
         return sent - len(header)
@@ -118,6 +127,7 @@ class WriterProcess:
             self._loop.remove_reader(self._connection)
             self._ended = OSError(f"process {self._process.pid}, which writes the log, has ended")
             self._finish(self._ended)
+            self.on_end(self._ended)
             return
         (number,) = ANSWER.unpack(answer)
         self._finish(OSError(number, os.strerror(number)) if number else None)
@@ -131,9 +141,16 @@ class WriterProcess:
 def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     here, there = socket.socketpair()
     with there:
-        # Without the site's packages: it needs none, and starts in a third of the time.
+        # Without the site's packages: it needs none, and starts in a third of the time. In a group of its own, so that
+        # a terminal does not interrupt it, not even while it starts.
         command = [sys.executable, "-I", "-S", writer_main.__file__, str(there.fileno())]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                command, stdin=subprocess.DEVNULL, pass_fds=[there.fileno()], process_group=0
+            )
+        except BaseException:
+            here.close()
+            raise
     here.settimeout(_START_SECONDS)
     try:
         if len(here.recv(ANSWER.size)) < ANSWER.size:

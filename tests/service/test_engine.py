@@ -78,7 +78,7 @@ class Service:
         survivor = self.disk.survivor(7)
         self.disk.off = True
         await self.log._stop_preparing()
-        self.log._store.close()
+        await self.log._store.close()
         self.disk = survivor
         await self.open()
 

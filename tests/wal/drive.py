@@ -33,10 +33,11 @@ class Run:
         self.acknowledged = 0
         self.log: Log | None = None
         self.epoch = 0
+        self.settings = SETTINGS
 
     async def open(self) -> Report:
         """Open the log; the state holds what it says."""
-        self.log, report = await open_log(DIRECTORY, SETTINGS, self.state, file_system=self.disk)
+        self.log, report = await open_log(DIRECTORY, self.settings, self.state, file_system=self.disk)
         self.epoch = report.epoch
         self.appended = [key for _, key in self.state.values]
         self.acknowledged = len(self.appended)

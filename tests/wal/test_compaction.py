@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulated_disk import SimulatedDisk
+from tests.simulated_disk import SimulatedDisk, SimulatedFile
 from tests.wal.drive import DIRECTORY, Run
 from tests.wal.model import delete, put
 from wal import compaction
@@ -184,3 +184,51 @@ async def test_the_child_tells_what_is_wrong() -> None:
     job = Job(None, ["/nowhere/1.wal"], "/nowhere/x.tmp", 1, {})
     with pytest.raises(CompactionError, match="FileNotFoundError"):
         await run_child(job)
+
+
+async def test_a_snapshot_that_the_disk_changed_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read back before it is believed."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(3)
+    sync = SimulatedFile.sync
+
+    def lying(self: SimulatedFile) -> None:
+        sync(self)
+        if self._inode.content.startswith(b"ANNOSNP") and len(self._inode.content) > 700:
+            self._inode.content[600] ^= 1
+
+    monkeypatch.setattr(SimulatedFile, "sync", lying)
+    with pytest.raises((DamagedError, CompactionError)):
+        await run.compact()
+    monkeypatch.undo()
+    assert list_snapshots(disk, SNAPSHOTS) == []
+    await run.close()
+
+
+async def test_segments_that_do_not_continue_each_other_make_no_snapshot() -> None:
+    """Of the same log and with the right sequences, but of another past."""
+    first = SimulatedDisk()
+    run = Run(first)
+    await run.open()
+    await run.close()
+    second = first.survivor(0)
+    runs = []
+    for disk, size in ((first, 300), (second, 301)):
+        run = Run(disk)
+        await run.open()
+        assert run.log is not None
+        for _ in range(2):
+            await run.append(3, size=size)
+            await run.prepared()
+            await run.log.rotate()
+        runs.append(run)
+    (own, _), (_, other) = (sorted(disk.list(DIRECTORY / "log"))[:2] for disk in (first, second))
+    assert sorted(first.list(DIRECTORY / "log"))[:2] == [own, other]
+    first.content(DIRECTORY / "log" / other)[:] = second.content(DIRECTORY / "log" / other)
+    job = Job(None, [str(DIRECTORY / "log" / name) for name in (own, other)], str(DIRECTORY / "x.tmp"), 1, {})
+    with pytest.raises(CompactionError, match="does not continue"):
+        compact(first, job)
+    for run in runs:
+        await run.close()

@@ -164,3 +164,41 @@ async def test_without_room_for_a_rotation_what_is_sealed_is_folded() -> None:
     assert (await again.open()).snapshot == sealed
     assert again.appended == run.appended
     await again.close()
+
+
+async def test_a_compactor_that_cannot_even_look_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it was, it is told; without compactions the log would grow for ever."""
+    run, compactor, failures = await opened(CompactionSettings(growth_bytes_min=1, retry_seconds=0.01))
+    listing = run.disk.list
+    tries = 0
+
+    def failing_twice(directory: Path) -> list[str]:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise (OSError("no descriptor left"), RuntimeError("no thread left"))[tries - 1]
+        return listing(directory)
+
+    monkeypatch.setattr(run.disk, "list", failing_twice)
+    running = asyncio.create_task(compactor.run(check_seconds=0.001))
+    while compactor.status.runs == 0:
+        assert not running.done()
+        await asyncio.sleep(0.001)
+    running.cancel()
+    assert [str(failure) for failure in failures] == ["no descriptor left", "no thread left"]
+    await run.close()
+
+
+async def test_what_a_failed_compaction_wrote_is_removed() -> None:
+    """It may fill the disk with the very room that the log waits for."""
+    run, compactor, _ = await opened(CompactionSettings())
+
+    async def failing(job: Job) -> Compacted:
+        await asyncio.to_thread(compact, run.disk, job)
+        raise CompactionError("by plan")
+
+    compactor._run_job = failing
+    with pytest.raises(CompactionError, match="by plan"):
+        await compactor.compact()
+    assert run.disk.list(DIRECTORY / "snapshots") == []
+    await run.close()

@@ -7,8 +7,8 @@ import pytest
 from tests.simulated_disk import SECTOR_BYTES, SimulatedDisk
 from tests.wal.drive import DIRECTORY, Run
 from wal.errors import DamagedError, UnsupportedFormatError
-from wal.record import crc32c
-from wal.segment import SEGMENT_HEADER_BYTES, segment_path
+from wal.record import Entry, RecordType, crc32c, frame_batch
+from wal.segment import SEGMENT_HEADER_BYTES, read_segment, scan_segment, segment_path
 
 LOG = DIRECTORY / "log"
 FIRST = segment_path(LOG, 1)
@@ -25,7 +25,7 @@ async def crashed(count: int, *, batch: int = 3, size: int = 300) -> tuple[Simul
     found = disk.survivor(0)
     if run.log is not None:
         await run.log._stop_preparing()
-        run.log._store.close()
+        await run.log._store.close()
     return found, run
 
 
@@ -176,3 +176,56 @@ async def test_a_newer_format_is_told_apart_from_damage() -> None:
     disk.content(FIRST)[:16] = prefix + crc32c(prefix).to_bytes(4, "little")
     with pytest.raises(UnsupportedFormatError, match="format version 2"):
         await recovered(disk)
+
+
+@pytest.mark.parametrize(("batch", "refused"), [(1, True), (2, False)])
+async def test_a_later_batch_begins_right_behind_what_is_missing(batch: int, refused: bool) -> None:
+    """The next record of another batch proves that what is missing was durable; one of the same batch does not."""
+    disk, run = await crashed(4, batch=batch, size=600)
+    scan = list(scan_segment(*read_segment(disk, FIRST)))
+    missing = scan[-2]
+    start = -(-missing.offset // SECTOR_BYTES) * SECTOR_BYTES
+    assert missing.offset < start < start + SECTOR_BYTES <= missing.end
+    disk.content(FIRST)[start : start + SECTOR_BYTES] = bytes(SECTOR_BYTES)
+    if refused:
+        with pytest.raises(DamagedError, match=rf"sequence {missing.header.sequence}\)"):
+            await recovered(disk)
+    else:
+        assert await recovered(disk) == run.appended[:2]
+
+
+async def test_a_record_that_names_another_past_is_refused() -> None:
+    """Its own checksums are right: only the chain tells."""
+    disk, _ = await crashed(3, batch=1, size=300)
+    header, data = read_segment(disk, FIRST)
+    found = list(scan_segment(header, data))[1]
+    fields = found.header
+    forged, _ = frame_batch(
+        [Entry(RecordType.TRANSACTION, fields.sequence, found.payload, b"")],
+        segment=fields.segment,
+        epoch=fields.epoch,
+        log_id=fields.log_id,
+        previous=bytes(32),
+    )
+    assert len(forged) == found.end - found.offset
+    disk.content(FIRST)[found.offset : found.end] = forged
+    with pytest.raises(DamagedError, match=rf"offset {found.offset} "):
+        await recovered(disk)
+
+
+@pytest.mark.parametrize("rotated", [True, False], ids=["rotation", "shutdown"])
+async def test_a_state_that_differs_from_the_one_that_was_sealed_is_refused(rotated: bool) -> None:
+    """The records verify, but what they lead to is not what the server had."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(3)
+    assert run.log is not None
+    run.state.values["note", "smuggled"] = b"in"
+    if rotated:
+        await run.prepared()
+        await run.log.rotate()
+        del run.state.values["note", "smuggled"]
+    await run.close()
+    with pytest.raises(DamagedError, match="found a state with the digest"):
+        await Run(disk).open()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.model import DictState, put
+from wal import writer_main
 from wal.errors import OutcomeUnknownError, PoisonedError
 from wal.file_system import File, RealFile, RealFileSystem
 from wal.log import Log
@@ -29,7 +33,7 @@ async def writer(request: pytest.FixtureRequest) -> AsyncIterator[Writer]:
     """Return one of the two."""
     writer: Writer = WriterThread("test-writer") if request.param == "thread" else await WriterProcess.start()
     yield writer
-    writer.stop()
+    await writer.stop()
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ async def process() -> AsyncIterator[WriterProcess]:
     """Return the one that is a process."""
     writer = await WriterProcess.start()
     yield writer
-    writer.stop()
+    await writer.stop()
 
 
 async def asked(ask: Callable[[Callable[[BaseException | None], None]], None]) -> BaseException | None:
@@ -219,8 +223,108 @@ async def abandon(log: Log) -> None:
     loop = asyncio.get_running_loop()
     loop.remove_reader(writer._connection)
     writer._connection.close()
-    writer._thread.stop()
+    await writer._thread.stop()
     log._release()
+
+
+async def test_a_file_that_cannot_be_handed_over_is_not_taken_for_the_one_before(
+    process: WriterProcess, tmp_path: Path
+) -> None:
+    """The process has no number left for it: the batch is refused, and the file before stays as it is."""
+    files = RealFileSystem()
+    first, second = (files.open(tmp_path / name, create=True) for name in ("first", "second"))
+    assert await written(process, first, 0, b"first") is None
+    resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (0, 0))
+    error = await written(process, second, 0, b"SECOND")
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EMFILE
+    assert ((tmp_path / "first").read_bytes(), (tmp_path / "second").read_bytes()) == (b"first", b"")
+
+
+def test_the_process_answers_only_after_the_sync(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Write, sync, answer; and what the sync says is the answer."""
+    calls: list[str] = []
+    here, there = socket.socketpair()
+
+    class Connection(socket.socket):
+        """Notes when something is said."""
+
+        def sendall(self, data: Any, flags: int = 0) -> None:
+            """Note and send."""
+            calls.append("answer")
+            super().sendall(data, flags)
+
+    def fdatasync(_descriptor: int) -> None:
+        calls.append("sync")
+        if calls.count("sync") == 2:
+            raise OSError(errno.EIO, "by plan")
+
+    pwrite = os.pwrite
+
+    def noted_pwrite(*arguments: Any) -> int:
+        calls.append("write")
+        return pwrite(*arguments)
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "pwrite", noted_pwrite)
+    with (tmp_path / "file").open("wb") as file:
+        socket.send_fds(here, [writer_main.REQUEST.pack(0, 1, True), b"x"], [file.fileno()])
+        here.sendall(writer_main.REQUEST.pack(1, 1, False) + b"y")
+        here.shutdown(socket.SHUT_WR)
+        with Connection(fileno=there.detach()) as connection:
+            writer_main.main(connection)
+    assert calls == ["answer", "write", "sync", "answer", "write", "sync", "answer"]
+    answers = [number for (number,) in writer_main.ANSWER.iter_unpack(here.recv(99))]
+    assert answers == [0, 0, errno.EIO]
+    here.close()
+
+
+@pytest.mark.parametrize("who", ["process", "file"])
+def test_a_short_write_is_gone_on_with(who: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kernel may write less than it was given."""
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:7], offset))
+    path, data = tmp_path / "file", os.urandom(100)
+    path.touch()
+    file = RealFileSystem().open(path)
+    assert isinstance(file, RealFile)
+    if who == "file":
+        file.write_at(3, data)
+    else:
+        assert writer_main.write(file.descriptor, 3, memoryview(data)) == 0
+    file.close()
+    assert path.read_bytes() == bytes(3) + data
+
+
+async def test_a_writer_that_ends_while_nothing_is_under_way_poisons_the_log_at_once(tmp_path: Path) -> None:
+    """Not only when the next batch finds out."""
+    log, _ = await open_log(tmp_path, SETTINGS, DictState())
+    os.kill(writer_of(log)._process.pid, signal.SIGKILL)
+    error = await asyncio.wait_for(asyncio.shield(log.poisoned), 20)
+    assert "which writes the log, has ended" in str(error)
+    with pytest.raises(PoisonedError):
+        log.admit()
+    await log.close()
+
+
+async def test_descriptors_of_one_file_after_the_other_are_closed(process: WriterProcess, tmp_path: Path) -> None:
+    """One for each segment would run out one day."""
+    files = RealFileSystem()
+    numbers = set()
+    for number in range(20):
+        file = files.open(tmp_path / str(number), create=True)
+        assert await written(process, file, 0, b"x") is None
+        file.close()
+        numbers.add(len(list(Path(f"/proc/{process._process.pid}/fd").iterdir())))
+    assert len(numbers) == 1
+
+
+async def test_the_loop_rests_once_a_large_batch_is_sent(process: WriterProcess, tmp_path: Path) -> None:
+    """It is not called again and again to send nothing."""
+    file = RealFileSystem().open(tmp_path / "file", create=True)
+    assert await written(process, file, 0, bytes(2 * 1024 * 1024)) is None
+    assert not process._loop.remove_writer(process._connection)
 
 
 async def test_stopping_does_not_wait_for_a_writer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +332,7 @@ async def test_stopping_does_not_wait_for_a_writer_that_hangs(monkeypatch: pytes
     monkeypatch.setattr("wal.writer_process._STOP_SECONDS", 0.05)
     process = await WriterProcess.start()
     os.kill(process._process.pid, signal.SIGSTOP)
-    process.stop()
+    await process.stop()
     assert process._process.wait(20) == -signal.SIGKILL
 
 
@@ -250,4 +354,4 @@ async def test_the_process_ends_with_its_server() -> None:
     process._loop.remove_reader(process._connection)
     process._connection.close()
     assert process._process.wait(20) == 0
-    process._thread.stop()
+    await process._thread.stop()

@@ -1,0 +1,240 @@
+"""Opening and closing: segments of another size, many restarts, and whoever waits being cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.drive import DIRECTORY, SETTINGS, Run
+from tests.wal.model import DictState
+from wal.change import Change
+from wal.errors import DirectoryLockedError, NoRoomError
+from wal.file_system import RealFileSystem
+from wal.log import Log
+from wal.recovery import open_log
+from wal.settings import LogSettings
+
+LARGER = msgspec.structs.replace(SETTINGS, segment_bytes=64 * 1024)
+
+
+class StuckDisk(SimulatedDisk):
+    """A disk that hangs once, at one operation, until it is let go.
+
+    Attributes:
+        stuck: It hangs.
+    """
+
+    def __init__(self, operation: int) -> None:
+        super().__init__()
+        self._operation = operation
+        self.stuck = threading.Event()
+        self.go_on = threading.Event()
+
+    def step(self, operation: str) -> None:
+        """Hang, or go on."""
+        if len(self.operations) == self._operation and not self.stuck.is_set():
+            self.stuck.set()
+            assert self.go_on.wait(20)
+        super().step(operation)
+
+
+@pytest.mark.parametrize("sizes", [(SETTINGS, LARGER), (LARGER, SETTINGS)], ids=["larger", "smaller"])
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "crashed"])
+async def test_segments_may_get_another_size(sizes: tuple[LogSettings, LogSettings], clean: bool) -> None:
+    """The tail goes on with the size that it was made with; the next segment has the new one."""
+    disk = SimulatedDisk()
+    for number in range(6):
+        run = Run(disk)
+        run.settings = sizes[number % 2]
+        await run.open()
+        before = len(run.appended)
+        assert before == number * 70
+        await run.append(70)
+        if clean:
+            await run.close()
+        else:
+            assert run.log is not None
+            disk.cut_at = len(disk.operations)
+            await run.log._stop_preparing()
+            await run.log._store.close()
+            disk = disk.survivor(number)
+    for name in disk.list(DIRECTORY / "log"):
+        assert len(disk.content(DIRECTORY / "log" / name)) in {size.segment_bytes for size in sizes}
+
+
+async def fill_up(run: Run) -> None:
+    """Append until another record needs another segment."""
+    assert run.log is not None
+    while run.log._fits(600):
+        await run.log.wait(run.put(300))
+
+
+async def test_a_full_tail_is_stopped_and_started_as_often_as_one_likes() -> None:
+    """Without a single write: seals do not outgrow the segment, and nothing is lost."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.prepared()
+    await fill_up(run)
+    expected = list(run.appended)
+    for _ in range(80):
+        await run.close()
+        run = Run(disk)
+        await run.open()
+        assert run.appended == expected
+        await run.prepared()
+    await run.append(3)
+    await run.close()
+
+
+async def test_a_full_tail_on_a_full_disk_is_stopped_without_a_seal() -> None:
+    """What is kept free is the rotation's; the next start copies the segment, as after a crash."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.prepared()
+    disk.space = 0
+    run.put()
+    assert run.log is not None
+    await run.log.rotate()
+    with pytest.raises(NoRoomError):
+        await run.append_until_refused()
+    expected, clean = list(run.appended), []
+    for _ in range(80):
+        await run.close()
+        # The rotation's file was freed by nobody: a copy needs room, and gives it back.
+        disk.space = SETTINGS.segment_bytes
+        run = Run(disk)
+        clean.append((await run.open()).clean)
+        disk.space = 0
+        assert run.appended == expected
+    assert clean[0]
+    assert not clean[-1]
+    await run.close()
+
+
+@pytest.mark.parametrize("operation", range(14))
+async def test_an_opening_that_is_cancelled_lets_the_directory_go_when_its_thread_is_done(operation: int) -> None:
+    """Not before: a thread cannot be cancelled, and it still writes there."""
+    disk = StuckDisk(operation)
+    state = DictState()
+    opening = asyncio.create_task(open_log(DIRECTORY, SETTINGS, state, file_system=disk))
+    assert await asyncio.to_thread(disk.stuck.wait, 20)
+    for _ in range(2):
+        opening.cancel()
+        await asyncio.sleep(0.01)
+    assert not opening.done()
+    if operation > 1:
+        with pytest.raises(DirectoryLockedError):
+            await open_log(DIRECTORY, SETTINGS, DictState(), file_system=disk)
+    disk.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    run = Run(disk)
+    await run.open()
+    await run.append(3)
+    await run.close()
+
+
+async def test_a_replay_that_is_cancelled_stops_soon() -> None:
+    """It looks up at each record."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(90)
+    await run.close()
+
+    class Stopping(DictState):
+        """A state that has its opening cancelled at its third record."""
+
+        def apply(self, sequence: int, _record_time: int, changes: Sequence[Change]) -> None:
+            """Apply a record."""
+            super().apply(sequence, _record_time, changes)
+            if len(self.applied) == 3:
+                loop.call_soon_threadsafe(opening.cancel)
+                assert cancelled.wait(20)
+
+    loop, cancelled = asyncio.get_running_loop(), threading.Event()
+    state = Stopping()
+    opening = asyncio.create_task(open_log(DIRECTORY, SETTINGS, state, file_system=disk))
+    await asyncio.sleep(0.05)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert state.applied == [1, 2, 3]
+    again = Run(disk)
+    await again.open()
+    assert again.appended == run.appended
+    await again.close()
+
+
+async def test_a_closing_goes_on_when_who_waits_for_it_is_cancelled() -> None:
+    """And the second call waits for the first, whose records are durable then."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    assert run.log is not None
+    sequence = run.put()
+    waiting = asyncio.create_task(run.log.wait(sequence))
+    closing = asyncio.create_task(run.log.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await run.log.close()
+    await asyncio.wait_for(waiting, 5)
+    assert not disk.held
+    again = Run(disk)
+    assert (await again.open()).clean
+    assert again.appended == run.appended
+    await again.close()
+
+
+async def test_a_preparation_that_fails_for_whatever_reason_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lack of memory or threads passes as a full disk does."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    await run.prepared()
+    log: Log | None = run.log
+    assert log is not None
+    prepare, tries = log._store.prepare, [0]
+
+    def failing_twice() -> None:
+        tries[0] += 1
+        if tries[0] <= 2:
+            raise MemoryError("by plan")
+        prepare()
+
+    monkeypatch.setattr(log._store, "prepare", failing_twice)
+    run.put()
+    await log.rotate()
+    await run.prepared()
+    assert tries[0] == 3
+    log.admit()
+    await run.append(60)
+    await run.close()
+
+
+async def test_new_directories_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry of each of them in the one above, and that of LOCK."""
+    synced: list[str] = []
+    sync = RealFileSystem.sync_directory
+
+    def noting(self: RealFileSystem, directory: Path) -> None:
+        synced.append(str(directory))
+        entries[str(directory)] = {path.name for path in directory.iterdir()}
+        sync(self, directory)
+
+    entries: dict[str, set[str]] = {}
+    monkeypatch.setattr(RealFileSystem, "sync_directory", noting)
+    directory = tmp_path / "a" / "b"
+    log, _ = await open_log(directory, SETTINGS, DictState())
+    await log.close()
+    for path in (directory.parent, directory, directory / "log", directory / "snapshots", directory / "LOCK"):
+        assert path.name in entries[str(path.parent)], path
