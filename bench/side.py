@@ -24,7 +24,7 @@ from service.kinds import KINDS
 from service.settings import load
 from service.state.state import State, index_fields
 from wal.compactor import Compactor
-from wal.recovery import open_log
+from wal.opening import open_log
 
 
 async def run(side: str, directory: Path | None) -> None:

@@ -28,7 +28,8 @@ from wal.compactor import CompactionStatus, Compactor
 from wal.errors import OutcomeUnknownError
 from wal.file_system import FileSystem
 from wal.log import Log
-from wal.recovery import Report, open_log
+from wal.opening import open_log
+from wal.recovery import Report
 
 EXIT_POISONED = 1
 _Result = TypeVar("_Result")

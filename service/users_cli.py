@@ -22,7 +22,7 @@ from service.passwords import Passwords
 from service.settings import PASSWORD_VARIABLE, Settings, SettingsError, Tree, load
 from service.state.state import State
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError, WalError
-from wal.recovery import open_log
+from wal.opening import open_log
 
 EXIT_REFUSED = 1
 _EXITS: dict[type[Exception], int] = {

@@ -29,7 +29,7 @@ from service.http.call import Services
 from service.kinds import KINDS
 from service.settings import Settings, load
 from service.state.state import State
-from wal.recovery import open_log
+from wal.opening import open_log
 
 PASSWORD = "correct horse battery staple"
 READY_SECONDS = 30

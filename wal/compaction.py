@@ -23,7 +23,7 @@ from wal.block import BLOCK_BYTES, BLOCK_ENTITIES, Block, Stored, block_digest, 
 from wal.errors import CompactionError, WalError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.record import Seal
-from wal.segment import read_seal, read_sealed, read_segment
+from wal.segment import read_seal, read_sealed, read_segment_header
 from wal.snapshot import Footer, SnapshotHeader, SnapshotReader, SnapshotWriter
 
 _NICENESS = 19
@@ -152,7 +152,7 @@ def _check_chain(file_system: FileSystem, job: Job, segments: Sequence[Path]) ->
         reader.close()
         sequence, digest, log_id = reader.header.sequence, reader.header.digest, reader.header.log_id
     for path in segments:
-        header, _ = read_segment(file_system, path)
+        header = read_segment_header(file_system, path)
         if header.first != sequence + 1 or digest not in (None, header.previous) or log_id not in (None, header.log_id):
             raise CompactionError(f"{path} does not continue what ends with sequence {sequence}.")
         log_id = header.log_id

@@ -43,7 +43,7 @@ class Sealed(NamedTuple):
 
 
 class Log:
-    """A log that is ready. `wal.recovery.open_log` makes one.
+    """A log that is ready. `wal.opening.open_log` makes one.
 
     Args:
         store: Where batches go.

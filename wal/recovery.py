@@ -6,8 +6,6 @@ holds; it judges each segment by `wal.decision`; and it is idempotent, so that a
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import threading
 import time
@@ -21,13 +19,13 @@ from wal.base import Base, base_facts, find_base, load_base
 from wal.change import decode_record
 from wal.decision import BaseVerdict, Facts, Last, Place, Verdict, decide, decide_base
 from wal.errors import DamagedError
-from wal.file_store import PREPARED_NAME, FileStore, Tail, publish
-from wal.file_system import FileSystem, RealFileSystem
+from wal.file_store import PREPARED_NAME, Tail, publish
+from wal.file_system import FileSystem
 from wal.layout import LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TORN_DIRECTORY
 from wal.lock import DirectoryLock
-from wal.log import Log, Sealed
+from wal.log import Sealed
 from wal.record import LOG_ID_BYTES, NO_DIGEST, RecordType, decode_seal
-from wal.scanner import End, Ending, Found
+from wal.scanner import End, Ending, Found, is_zero
 from wal.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -35,13 +33,12 @@ from wal.segment import (
     fill,
     first_sequence,
     read_segment,
+    read_segment_header,
     scan_segment,
     segment_path,
 )
 from wal.settings import LogSettings
 from wal.state import State
-from wal.writer import WriterThread
-from wal.writer_process import WriterProcess
 
 _REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
@@ -81,7 +78,6 @@ class _StoppedError(Exception):
 class _Segment(NamedTuple):
     path: Path
     header: SegmentHeader
-    data: bytes
 
 
 class _Replayed(NamedTuple):
@@ -91,95 +87,25 @@ class _Replayed(NamedTuple):
     ending: Ending
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
+    """A directory that is held and replayed: where to go on, and what was found."""
+
     tail: Tail
     sequence: int
     time: int
     report: Report
 
 
-async def open_log(
-    directory: Path,
-    settings: LogSettings,
-    state: State,
-    *,
-    file_system: FileSystem | None = None,
-    on_progress: Progress = lambda _: None,
-) -> tuple[Log, Report]:
-    """Open a data directory: hold it, replay its log into `state`, and get it ready for appending.
+class Recovery:
+    """One recovery, on one thread. `begin` makes one.
 
-    Args:
-        directory: The data directory; it is made if it is not there.
-        settings: Sizes.
-        state: Empty; afterwards it holds what the log says.
-        file_system: Where; this machine's by default.
-        on_progress: Called with the number of transactions replayed so far, on another thread.
-
-    Raises:
-        DirectoryLockedError: Another process holds it.
-        DamagedError: Something that was durable does not verify.
-        UnsupportedFormatError: A newer release wrote it.
-        OSError: The disk refused.
-        asyncio.CancelledError: It was cancelled; the directory is free again.
+    Attributes:
+        lock: On the directory.
+        log_directory: Of the segments.
+        epoch: Of this opening.
+        sealed: The last rotation seal, None if there is none.
+        replayed_bytes: Of the records behind the newest snapshot.
     """
-    stopping = threading.Event()
-    opening = asyncio.ensure_future(_open(directory, settings, state, file_system, on_progress, stopping))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        stopping.set()
-        await _abandon(opening)
-        raise
-
-
-async def _abandon(opening: asyncio.Future[tuple[Log, Report]]) -> None:
-    """Wait for an opening that nobody wants any more: a thread cannot be cancelled, and holds the directory."""
-    while not opening.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([opening])
-    if opening.exception() is None:
-        log, _ = opening.result()
-        await log.close()
-
-
-async def _open(
-    directory: Path,
-    settings: LogSettings,
-    state: State,
-    file_system: FileSystem | None,
-    on_progress: Progress,
-    stopping: threading.Event,
-) -> tuple[Log, Report]:
-    files = file_system or RealFileSystem()
-    recovery = await asyncio.to_thread(_Recovery.begin, files, directory, settings, state, on_progress, stopping)
-    try:
-        ready = await asyncio.to_thread(recovery.run)
-    except BaseException:
-        recovery.lock.release()
-        raise
-    try:
-        # Another process can write the files of this machine, and no others.
-        writer = WriterThread("log-writer") if file_system else await WriterProcess.start()
-    except BaseException:
-        ready.tail.file.close()
-        recovery.lock.release()
-        raise
-    store = FileStore(files, recovery.log_directory, settings, ready.tail, epoch=recovery.epoch, writer=writer)
-    log = Log(
-        store,
-        settings,
-        state,
-        sequence=ready.sequence,
-        time=ready.time,
-        release=recovery.lock.release,
-        sealed=recovery.sealed,
-        replayed_bytes=recovery.replayed_bytes,
-    )
-    return log, ready.report
-
-
-class _Recovery:
-    """One recovery, on one thread."""
 
     def __init__(
         self,
@@ -216,7 +142,21 @@ class _Recovery:
         state: State,
         on_progress: Progress,
         stopping: threading.Event,
-    ) -> _Recovery:
+    ) -> Recovery:
+        """Hold a directory, made if it is not there.
+
+        Args:
+            file_system: Where.
+            directory: The data directory.
+            settings: Sizes.
+            state: Empty.
+            on_progress: Called with the number of transactions replayed so far.
+            stopping: Set when nobody waits any more.
+
+        Raises:
+            DirectoryLockedError: Another process holds it.
+            OSError: The disk refused.
+        """
         file_system.make_directory(directory / LOG_DIRECTORY)
         lock = DirectoryLock.take(file_system, directory)
         try:
@@ -227,7 +167,14 @@ class _Recovery:
             raise
         return cls(file_system, directory, settings, state, on_progress, stopping, lock)
 
-    def run(self) -> _Ready:
+    def run(self) -> Ready:
+        """Replay what is there into the state, and get the tail ready for appending.
+
+        Raises:
+            DamagedError: Something that was durable does not verify.
+            UnsupportedFormatError: A newer release wrote it.
+            OSError: The disk refused.
+        """
         base = find_base(self._file_system, self._snapshot_directory)
         segments = self._read_segments(base)
         if self._check_base(base, segments) is BaseVerdict.CREATE:
@@ -250,7 +197,7 @@ class _Recovery:
             file.drop_cache()
             file.close()
         self._file_system.sync_directory(self.log_directory)
-        segments = [_Segment(path, *read_segment(self._file_system, path)) for path in paths]
+        segments = [_Segment(path, read_segment_header(self._file_system, path)) for path in paths]
         self._check_ids(base, segments)
         if PREPARED_NAME in names:
             self._file_system.remove(self.log_directory / PREPARED_NAME)
@@ -279,27 +226,36 @@ class _Recovery:
             raise DamagedError(path, 0, sequence, found=found, expected=expected, remedy=remedy)
         return row.verdict
 
-    def _create(self) -> _Ready:
+    def _create(self) -> Ready:
         log_id = os.urandom(LOG_ID_BYTES)
         header = SegmentHeader(1, self.epoch, self._settings.segment_bytes, log_id, NO_DIGEST)
         tail = self._publish(header, b"")
         self.lock.write(self.epoch, log_id)
-        return _Ready(tail, 0, 0, self._report(0, snapshot=0, new=True, clean=True))
+        return Ready(tail, 0, 0, self._report(0, snapshot=0, new=True, clean=True))
 
-    def _replay(self, base: Base, segments: list[_Segment]) -> _Ready:
+    def _replay(self, base: Base, segments: list[_Segment]) -> Ready:
         for index, segment in enumerate(segments):
-            replayed = self._apply(segment)
-            facts = _facts(segments, index, replayed)
+            # One at a time: a log that was not compacted for long need not fit into memory.
+            _, data = read_segment(self._file_system, segment.path)
+            replayed = self._apply(segment, data)
+            facts = _facts(segments, index, replayed, is_empty=self._is_empty_tail(segments, index + 1))
             row = decide(facts)
             if row.verdict is Verdict.NEXT:
                 continue
             if row.verdict is Verdict.REFUSE:
                 raise _damage(segment, replayed, facts, row.why)
-            return self._finish(base, segments, index, replayed, row.verdict)
+            return self._finish(base, segments, index, data, replayed, row.verdict)
         raise AssertionError("the last segment is never followed by another")
 
-    def _apply(self, segment: _Segment) -> _Replayed:
-        scan = scan_segment(segment.header, segment.data)
+    def _is_empty_tail(self, segments: list[_Segment], index: int) -> bool:
+        """Tell if a segment is the last one and holds nothing."""
+        if index + 1 != len(segments):
+            return False
+        _, data = read_segment(self._file_system, segments[index].path)
+        return is_zero(data, SEGMENT_HEADER_BYTES, len(data))
+
+    def _apply(self, segment: _Segment, data: bytes) -> _Replayed:
+        scan = scan_segment(segment.header, data)
         last = Last.NOTHING
         for found in scan:
             last = _last(found, segment.header)
@@ -339,12 +295,12 @@ class _Recovery:
             raise _StoppedError
 
     def _finish(
-        self, base: Base, segments: list[_Segment], index: int, replayed: _Replayed, verdict: Verdict
-    ) -> _Ready:
+        self, base: Base, segments: list[_Segment], index: int, data: bytes, replayed: _Replayed, verdict: Verdict
+    ) -> Ready:
         segment, ending = segments[index], replayed.ending
         sequence = ending.position.sequence - 1
         header = segment.header._replace(epoch=self.epoch)
-        torn = segment.data[ending.offset :].rstrip(b"\0")
+        torn = data[ending.offset :].rstrip(b"\0")
         torn_path = self._keep_torn(ending, torn) if torn else ""
         if verdict is Verdict.UNDO_ROTATION:
             self._file_system.remove(segments[index + 1].path)
@@ -352,11 +308,11 @@ class _Recovery:
         if verdict is Verdict.APPEND:
             tail = self._reopen(segment, header)
         else:
-            tail = self._publish(header, segment.data[SEGMENT_HEADER_BYTES : ending.offset])
+            tail = self._publish(header, data[SEGMENT_HEADER_BYTES : ending.offset])
         tail.position, tail.digest = ending.offset, ending.position.digest
         report = self._report(sequence, snapshot=base.sequence, new=False, clean=verdict is Verdict.APPEND)
         report = msgspec.structs.replace(report, torn_bytes=len(torn), torn_path=torn_path)
-        return _Ready(tail, sequence, self._time, report)
+        return Ready(tail, sequence, self._time, report)
 
     def _keep_torn(self, ending: Ending, torn: bytes) -> str:
         self._file_system.make_directory(self._torn_directory)
@@ -396,13 +352,12 @@ def _last(found: Found, header: SegmentHeader) -> Last:
     return Last.SHUTDOWN if found.header.epoch == header.epoch else Last.REOPENED
 
 
-def _facts(segments: list[_Segment], index: int, replayed: _Replayed) -> Facts:
+def _facts(segments: list[_Segment], index: int, replayed: _Replayed, *, is_empty: bool) -> Facts:
     ending = replayed.ending
     later = ending.later is not None
     if index + 1 == len(segments):
         return Facts(Place.LAST, replayed.last, ending.end, later, linked=False)
     successor = segments[index + 1]
-    is_empty = index + 2 == len(segments) and not any(successor.data[SEGMENT_HEADER_BYTES:].strip(b"\0"))
     place = Place.BEFORE_EMPTY if is_empty else Place.FOLLOWED
     position = ending.position
     if replayed.last is Last.ROTATION:

@@ -106,28 +106,36 @@ def fill(file: File, start: int, end: int) -> Iterator[int]:
         yield offset + length
 
 
-def read_segment(file_system: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:
-    """Read a whole segment.
+def read_segment_header(file_system: FileSystem, path: Path) -> SegmentHeader:
+    """Read the header of a segment, and check it against the file.
 
     Raises:
-        DamagedError: Its header does not verify, does not fit its name, or the file was cut.
+        DamagedError: It does not verify, does not fit the file's name, or the file was cut.
         UnsupportedFormatError: It was written by a newer release.
     """
     file = file_system.open(path)
     try:
-        data = file.read_at(0, file.size())
+        data, size = file.read_at(0, SEGMENT_HEADER_BYTES), file.size()
     finally:
         file.close()
     header = decode_segment_header(data, path)
     if header.first != first_sequence(path.name):
         found = f"a header for sequence {header.first}"
         raise DamagedError(path, 0, header.first, found=found, expected="the sequence in its name", remedy=_RESTORE)
-    if header.size != len(data):
+    if header.size != size:
         expected = f"{header.size} bytes, as prepared"
-        raise DamagedError(
-            path, len(data), header.first, found=f"{len(data)} bytes", expected=expected, remedy=_RESTORE
-        )
-    return header, data
+        raise DamagedError(path, size, header.first, found=f"{size} bytes", expected=expected, remedy=_RESTORE)
+    return header
+
+
+def read_segment(file_system: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:
+    """Read a whole segment; raises as `read_segment_header`."""
+    header = read_segment_header(file_system, path)
+    file = file_system.open(path)
+    try:
+        return header, file.read_at(0, header.size)
+    finally:
+        file.close()
 
 
 def scan_segment(header: SegmentHeader, data: bytes) -> Scan:

@@ -48,7 +48,7 @@ from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY
 from wal.errors import OutcomeUnknownError
 from wal.log import Log
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import LogSettings
 
 SETTINGS = LogSettings(segment_bytes=256 * 1024, record_bytes_max=32 * 1024, fill_pause_ms=0)

@@ -11,7 +11,7 @@ from tests.wal.model import DictState, put
 from wal.compactor import Compactor
 from wal.errors import CompactionError, NoRoomError
 from wal.log import Log
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import CompactionSettings, LogSettings
 
 SETTINGS = LogSettings(segment_bytes=64 * 1024, record_bytes_max=4096, fill_pause_ms=0)

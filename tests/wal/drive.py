@@ -11,7 +11,8 @@ from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
 from wal.errors import WalError
 from wal.log import Log
-from wal.recovery import Report, open_log
+from wal.opening import open_log
+from wal.recovery import Report
 from wal.settings import CompactionSettings, LogSettings
 
 DIRECTORY = Path("/simulated/data")

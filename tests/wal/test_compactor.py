@@ -14,7 +14,7 @@ from tests.wal.model import DictState, put
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
 from wal.errors import CompactionError, NoRoomError
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import CompactionSettings
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.wal.model import DictState
 from wal.columns import decode_rows
 from wal.file_system import RealFileSystem
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import LogSettings
 from wal.snapshot import SnapshotReader, snapshot_path
 

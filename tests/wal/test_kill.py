@@ -13,7 +13,7 @@ import pytest
 from tests.wal.appender import SETTINGS
 from tests.wal.model import DictState
 from wal.errors import DirectoryLockedError
-from wal.recovery import open_log
+from wal.opening import open_log
 
 ROUNDS = 8
 ROOT = Path(__file__).parent.parent.parent

@@ -17,7 +17,7 @@ from wal.change import Change
 from wal.errors import DirectoryLockedError, NoRoomError
 from wal.file_system import RealFileSystem
 from wal.log import Log
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import LogSettings
 
 LARGER = msgspec.structs.replace(SETTINGS, segment_bytes=64 * 1024)

@@ -20,7 +20,7 @@ from wal import writer_main
 from wal.errors import OutcomeUnknownError, PoisonedError
 from wal.file_system import File, RealFile, RealFileSystem
 from wal.log import Log
-from wal.recovery import open_log
+from wal.opening import open_log
 from wal.settings import LogSettings
 from wal.writer import Writer, WriterThread
 from wal.writer_process import WriterProcess
