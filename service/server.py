@@ -69,13 +69,13 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         status.compaction = compactor.status
         engine = Engine(state, log, clock.now, settings.limits)
         services.gate.open(engine)
-        _say_where(runner)
-        if not state.counts["user"] and not services.registration_open:
-            _say_how_to_begin(services.setup.issue())
         background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
         for task in background:
             task.add_done_callback(_say_fault)
         async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
+            _say_where(runner)
+            if not state.counts["user"] and not services.registration_open:
+                _say_how_to_begin(services.setup.issue())
             return await _run(log, services.gate, runner, stop, background)
     finally:
         await runner.cleanup()
