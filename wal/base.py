@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wal.decision import BaseFacts, Start
 from wal.errors import DamagedError
 from wal.file_system import FileSystem
-from wal.layout import TEMPORARY_SUFFIX
+from wal.layout import COMPACTION_PREFIX, TEMPORARY_SUFFIX
 from wal.log import Sealed
 from wal.record import NO_DIGEST
 from wal.segment import SegmentHeader
@@ -48,7 +48,7 @@ def find_base(file_system: FileSystem, directory: Path) -> Base:
     """
     file_system.make_directory(directory)
     for name in file_system.list(directory):
-        if name.endswith(TEMPORARY_SUFFIX):
+        if name.startswith(COMPACTION_PREFIX) and name.endswith(TEMPORARY_SUFFIX):
             file_system.remove(directory / name)
     file_system.sync_directory(directory)
     sequences = list_snapshots(file_system, directory)

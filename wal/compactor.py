@@ -20,7 +20,7 @@ from wal.columns import IndexFields
 from wal.compaction import Compacted, Failure, Job
 from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
 from wal.file_system import FileSystem, RealFileSystem
-from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
+from wal.layout import ARCHIVE_DIRECTORY, COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
 from wal.segment import first_sequence
 from wal.settings import CompactionSettings
@@ -210,7 +210,7 @@ class Compactor:
         if not segments:
             return None
         previous = str(snapshot_path(self._snapshots, newest)) if newest else None
-        target = self._snapshots / f"compaction-{self._epoch}{TEMPORARY_SUFFIX}"
+        target = self._snapshots / f"{COMPACTION_PREFIX}{self._epoch}{TEMPORARY_SUFFIX}"
         return Job(previous, [str(path) for path in segments], str(target), self._epoch, self._fields)
 
     def _segments_between(self, after: int, last: int) -> list[Path]:

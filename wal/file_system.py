@@ -51,7 +51,10 @@ class FileSystem(Protocol):
         ...
 
     def lock(self, path: Path) -> File:
-        """Open a file, created if need be, and hold it alone until it is closed (BlockingIOError if it is held)."""
+        """Open a file, created if need be, and hold it and its directory alone until it is closed.
+
+        Raises BlockingIOError if one of them is held.
+        """
         ...
 
     def rename(self, source: Path, target: Path) -> None:
@@ -117,6 +120,18 @@ class RealFile:
         os.close(self.descriptor)
 
 
+class LockedFile(RealFile):
+    """A file that is held, and its directory with it, until it is closed."""
+
+    def __init__(self, descriptor: int, directory: int) -> None:
+        super().__init__(descriptor)
+        self._directory = directory
+
+    def close(self) -> None:
+        super().close()
+        os.close(self._directory)
+
+
 class RealFileSystem:
     """The file system of this machine."""
 
@@ -126,12 +141,16 @@ class RealFileSystem:
 
     def lock(self, path: Path) -> File:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        # The directory too: who removes the file makes room for another one, which nobody holds.
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for held in (descriptor, directory):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
+            os.close(directory)
             raise
-        return RealFile(descriptor)
+        return LockedFile(descriptor, directory)
 
     def rename(self, source: Path, target: Path) -> None:
         source.rename(target)

@@ -1,4 +1,7 @@
-"""One writer: the LOCK file, which is held by flock, never unlinked, and counts the openings of the directory."""
+"""One writer: the LOCK file, which is held by flock, never unlinked, and counts the openings of the directory.
+
+It holds one line of JSON and one with its CRC32C, in hexadecimal.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ import msgspec
 
 from wal.errors import DirectoryLockedError
 from wal.file_system import File, FileSystem
+from wal.record import crc32c
 
 LOCK_NAME = "LOCK"
 # One sector, so that a crash leaves the old content or the new.
 _LOCK_BYTES = 512
+_CHECKSUM_DIGITS = 8
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -64,7 +69,8 @@ class DirectoryLock:
     def write(self, epoch: int, log_id: bytes) -> None:
         """Make known who holds the directory, durably."""
         holder = Holder(os.getpid(), socket.gethostname(), epoch, log_id.hex())
-        self._file.write_at(0, msgspec.json.encode(holder).ljust(_LOCK_BYTES, b"\n"))
+        content = msgspec.json.encode(holder)
+        self._file.write_at(0, (b"%b\n%08x\n" % (content, crc32c(content))).ljust(_LOCK_BYTES, b"\n"))
         self._file.sync()
 
     def release(self) -> None:
@@ -73,9 +79,8 @@ class DirectoryLock:
 
 
 def _read(file: File) -> Holder:
-    data = file.read_at(0, _LOCK_BYTES)
-    try:
-        return msgspec.json.decode(data, type=Holder)
-    except msgspec.DecodeError:
+    content, _, rest = file.read_at(0, _LOCK_BYTES).partition(b"\n")
+    if rest[:_CHECKSUM_DIGITS] != b"%08x" % crc32c(content):
         # New, or unreadable: the epoch is found in the segments too, and the lock itself is the kernel's.
         return Holder()
+    return msgspec.json.decode(content, type=Holder)

@@ -238,3 +238,42 @@ async def test_new_directories_are_durable(tmp_path: Path, monkeypatch: pytest.M
     await log.close()
     for path in (directory.parent, directory, directory / "log", directory / "snapshots", directory / "LOCK"):
         assert path.name in entries[str(path.parent)], path
+
+
+async def test_a_lock_that_was_removed_does_not_let_a_second_writer_in(tmp_path: Path) -> None:
+    """The directory is held too."""
+    log, _ = await open_log(tmp_path, SETTINGS, DictState())
+    (tmp_path / "LOCK").unlink()
+    with pytest.raises(DirectoryLockedError):
+        await open_log(tmp_path, SETTINGS, DictState())
+    await log.close()
+    log, _ = await open_log(tmp_path, SETTINGS, DictState())
+    await log.close()
+
+
+async def test_a_rotten_lock_is_passed_over() -> None:
+    """It blames no segment: what it told is found in the segments too."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(3)
+    await run.close()
+    content = disk.content(DIRECTORY / "LOCK")
+    for place in range(len(bytes(content).rstrip(b"\n"))):
+        content[place] ^= 1
+        again = Run(disk.survivor(0))
+        again.disk.content(DIRECTORY / "LOCK")[:] = content
+        report = await again.open()
+        assert (again.appended, report.epoch) == (run.appended, 2)
+        await again.close()
+        content[place] ^= 1
+
+
+async def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Only what an unfinished compaction left is removed."""
+    (tmp_path / "snapshots").mkdir()
+    for name in ("compaction-7.tmp", "notes.tmp"):
+        (tmp_path / "snapshots" / name).touch()
+    log, _ = await open_log(tmp_path, SETTINGS, DictState())
+    await log.close()
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["notes.tmp"]
