@@ -228,6 +228,7 @@ class List(Query, frozen=True, kw_only=True):
 
     Attributes:
         filters: Field → accepted values (OR); fields are AND-ed. Every field must be one that an index serves.
+        at_least: Field → the least number that passes; as above, of indexes of ranges.
         created_at_ge: Microseconds, inclusive; None for no bound. `created_at_lt`: exclusive.
         descending: Newest first.
         after: Position of the last item of the page before, None for the first page.
@@ -237,6 +238,7 @@ class List(Query, frozen=True, kw_only=True):
 
     kind: str
     filters: dict[str, tuple[str, ...]]
+    at_least: dict[str, float] = {}
     created_at_ge: int | None = None
     created_at_lt: int | None = None
     descending: bool = False

@@ -233,13 +233,16 @@ class Engine:
         context = self._context()
         caller = require_caller(context, query.actor)
         table = self._state.tables[query.kind]
-        known = [index.name for index in table.kind.indexes]
-        for name in query.filters:
-            if name not in known:
-                raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known)}.")
+        known = [index.name for index in table.kind.indexes if index.is_filter]
+        ranges = [index.name for index in table.kind.indexes if index.is_range]
+        for name in (*query.filters, *query.at_least):
+            if name not in (ranges if name in query.at_least else known):
+                raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known + ranges)}.")
         is_users = query.kind == "user"
         visible = _folded(query) if is_users else self._visible(query, require_user(context, query.actor))
         rows = table.select(visible)
+        for name, bound in query.at_least.items():
+            rows = rows & table.at_least(name, bound)
         if is_users and not caller.is_admin:
             rows = rows & table.only(caller.user_id or "")
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
@@ -270,13 +273,9 @@ class Engine:
             asked = query.filters.get("owner_id", (user_id,))
             return {**query.filters, "owner_id": (user_id,) if user_id in asked else ()}
         documents = query.filters.get("document_id")
-        if documents is None:
-            own = self._state.tables["document"]
-            documents = tuple(own.ids(own.select({"owner_id": (user_id,)})))
-        else:
-            for document_id in documents:
-                require_document(self._context(), user_id, document_id)
-        return {**query.filters, "document_id": documents}
+        for document_id in documents or ():
+            require_document(self._context(), user_id, document_id)
+        return query.filters if documents else {**query.filters, "document.owner_id": (user_id,)}
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

@@ -1,12 +1,13 @@
 """Index columns: which entities of a block have which value in a field that the service looks up by.
 
 The service tells the engine a table of kind → paths, and nothing else of its domain. A path names a member of the
-entity's JSON (``label``), or a member of each object of a list (``arguments.target``). A compaction decodes these
-members of what changed, once; loading a snapshot then needs no JSON at all.
+entity's JSON (``label``), or a member of each object of a list (``arguments.target``); a number is looked up by its
+thousandths. A compaction decodes these members of what changed, once; loading a snapshot then needs no JSON at all.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+_STEPS = 1000
 IndexFields = Mapping[str, Sequence[str]]
 """Paths by kind."""
 
@@ -45,6 +47,11 @@ def make_columns(values: Sequence[bytes], paths: Sequence[str]) -> dict[str, Col
             for term in _terms(members, path):
                 postings.setdefault(term, []).append(row)
     return {path: _column(postings) for path, postings in found.items()}
+
+
+def number_term(number: float) -> str:
+    """Return the term of a number: its thousandths, rounded down, so that few terms cover a range."""
+    return str(math.floor(number * _STEPS))
 
 
 def _column(postings: Mapping[str, list[int]]) -> Column:
@@ -91,4 +98,6 @@ def _terms(members: Any, path: str) -> Iterable[str]:
         return ()
     if isinstance(value, str):
         return (value,)
+    if isinstance(value, int | float):
+        return (number_term(value),)
     return {item[rest] for item in value if rest in item} if rest else set(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -45,12 +46,14 @@ def query_of(
     Raises:
         MalformedError: A parameter is not known, or its value cannot be used.
     """
-    fields = tuple(index.name for index in kind.indexes if index.name not in fixed)
-    found = parameters(request, (*_PARAMETERS, *fields))
+    fields = tuple(index.name for index in kind.indexes if index.is_filter and index.name not in fixed)
+    bounds = {f"{index.name}_ge": index.name for index in kind.indexes if index.is_range}
+    found = parameters(request, (*_PARAMETERS, *fields, *bounds))
     query = List(
         actor=actor,
         kind=kind.name,
         filters={name: tuple(found.getall(name)) for name in fields if name in found} | dict(fixed),
+        at_least={name: _number(found, parameter) for parameter, name in bounds.items() if parameter in found},
         created_at_ge=_time(found, "created_at_ge"),
         created_at_lt=_time(found, "created_at_lt"),
         descending=_descending(found),
@@ -75,7 +78,7 @@ def respond(request: web.Request, query: List, page: Page) -> web.Response:
 
 def _scope(query: List) -> bytes:
     filters = sorted((name, sorted(values)) for name, values in query.filters.items())
-    essence = (query.kind, filters, query.created_at_ge, query.created_at_lt, query.descending)
+    essence = (query.kind, filters, query.at_least, query.created_at_ge, query.created_at_lt, query.descending)
     return hashlib.blake2b(msgspec.msgpack.encode(essence), digest_size=_SCOPE_BYTES).digest()
 
 
@@ -102,6 +105,17 @@ def _limit(found: MultiMapping[str], limits: LimitSettings) -> int:
     if not is_number or not 1 <= int(value) <= limit_max:
         raise MalformedError(f"limit is {value!r}, expected a number from 1 to {limit_max}.")
     return int(value)
+
+
+def _number(found: MultiMapping[str], name: str) -> float:
+    value = single(found, name) or ""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise MalformedError(f"{name} is {value!r}, expected a number.")
+    return number
 
 
 def _descending(found: MultiMapping[str]) -> bool:

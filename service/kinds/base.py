@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from wal.columns import number_term
+
 
 class Draft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What a client sends. The members here are the server's: they may be sent if they say what is so already."""
@@ -26,11 +28,21 @@ class Index:
         name: The field in a list's filter.
         path: The member of the entity that holds the value; ``arguments.target`` looks into a list of objects.
         unique: No two entities have the same value.
+        is_range: The values are numbers, and what is asked for is a lower bound.
+        through: Kind and member: the value is the id of an entity of that kind, and what is indexed is that member of
+            it, which never changes. It serves the rules of access and is no filter.
     """
 
     name: str
     path: str
     unique: bool = False
+    is_range: bool = False
+    through: tuple[str, str] | None = None
+
+    @property
+    def is_filter(self) -> bool:
+        """A list can ask for some of its values."""
+        return not self.is_range and self.through is None
 
 
 @dataclass(frozen=True)
@@ -66,4 +78,6 @@ def terms(row: msgspec.Struct, index: Index) -> Iterable[str]:
         return ()
     if isinstance(value, str):
         return (value,)
+    if isinstance(value, float):
+        return (number_term(value),)
     return {getattr(item, rest) for item in value} if rest else set(value)

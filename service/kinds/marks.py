@@ -68,6 +68,7 @@ class MarkRow(msgspec.Struct, frozen=True):
     author_id: str | None = None
     extraction_id: str | None = None
     arguments: list[Argument] | None = None
+    confidence: float | None = None
 
 
 _MARK_INDEXES = (
@@ -76,8 +77,15 @@ _MARK_INDEXES = (
     Index("type", "type"),
     Index("status", "status"),
     Index("target", "arguments.target"),
+    Index("document.owner_id", "document_id", through=("document", "owner_id")),
 )
-EXTRACTION = Kind("extraction", "ext", MarkRow, _MARK_INDEXES, collection="extractions")
+EXTRACTION = Kind(
+    "extraction",
+    "ext",
+    MarkRow,
+    (*_MARK_INDEXES, Index("confidence", "confidence", is_range=True)),
+    collection="extractions",
+)
 ANNOTATION = Kind(
     "annotation",
     "ann",

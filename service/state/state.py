@@ -21,7 +21,8 @@ class State:
     """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
-        self.tables: dict[str, Table] = {kind.name: Table(kind) for kind in kinds}
+        self.tables: dict[str, Table] = {}
+        self.tables.update({kind.name: Table(kind, self.tables) for kind in kinds})
         self.sequence = 0
         self._texts = TextCache()
         self._digest = 0
@@ -72,6 +73,8 @@ class State:
         """Learn that all blocks were given, as of `sequence`, and what their hashes add up to."""
         self.sequence = sequence
         self._digest = state_digest
+        for table in self.tables.values():
+            table.loaded()
 
 
 def index_fields(kinds: Iterable[Kind]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from service.kinds.base import Index, Kind, terms
 from wal.block import Block
-from wal.columns import Column, decode_numbers, decode_rows
+from wal.columns import Column, decode_numbers, decode_rows, number_term
 
 _SHARDS = 256
 
@@ -56,10 +56,12 @@ class Table:
 
     Args:
         kind: Which.
+        tables: All tables by kind, for indexes through entities of another kind.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, tables: Mapping[str, Table] | None = None) -> None:
         self.kind = kind
+        self._tables = {} if tables is None else tables
         self._rows = ShardedDict()
         self._alive = BitMap()
         self._ids: list[str] = []
@@ -129,10 +131,23 @@ class Table:
         self._kept.extend(map(self._decoder.decode, block.values) if keeps else [None] * len(block.ids))
         for index in self.kind.indexes:
             column = block.columns.get(index.path)
+            if index.through is not None:
+                continue
             if column is None:
                 self._reindex(index, base)
             else:
                 self._load_column(index, column, base)
+
+    def loaded(self) -> None:
+        """Learn that all tables are loaded: now indexes through other kinds can be made."""
+        for index in self.kind.indexes:
+            if index.through is None:
+                continue
+            direct = next(other for other in self.kind.indexes if other.path == index.path and other.is_filter)
+            found: dict[str, list[BitMap]] = {}
+            for key, rows in self._bitmaps[direct.name].items():
+                found.setdefault(self._through(index.through, key), []).append(rows)
+            self._bitmaps[index.name] = {value: BitMap.union(BitMap(), *parts) for value, parts in found.items()}
 
     def remove(self, id: str) -> bytes:  # noqa: A002 - as above
         """Remove an entity and return its last value."""
@@ -161,6 +176,15 @@ class Table:
             return BitMap([row for row in rows if row is not None])
         bitmaps = self._bitmaps[name]
         return BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
+
+    def at_least(self, name: str, bound: float) -> BitMap:
+        """Return the rows whose number in a field is not less than a bound."""
+        (index,) = (index for index in self.kind.indexes if index.name == name)
+        bitmaps, edge = self._bitmaps[name], number_term(bound)
+        rows = BitMap.union(BitMap(), *(found for term, found in bitmaps.items() if int(term) > int(edge)))
+        # A term stands for a thousandth: within that of the bound each row is looked at.
+        rows.update(row for row in bitmaps.get(edge, ()) if getattr(self._decoded(row), index.path) >= bound)
+        return rows
 
     def only(self, id: str) -> BitMap:  # noqa: A002 - as above
         """Return the row of one entity, none if there is none."""
@@ -264,4 +288,12 @@ class Table:
     def _terms(self, decoded: msgspec.Struct) -> Iterator[tuple[Index, str]]:
         for index in self.kind.indexes:
             for value in terms(decoded, index):
-                yield index, value
+                yield index, value if index.through is None else self._through(index.through, value)
+
+    def _through(self, through: tuple[str, str], key: str) -> str:
+        kind, member = through
+        row = self._tables[kind].row(key)
+        if row is None:
+            raise AssertionError(f"{key} is pointed to and is not there")
+        value: str = getattr(row, member)
+        return value

@@ -304,3 +304,19 @@ async def test_a_refused_request_does_not_use_up_its_key(anna: Member, document:
     body = {"document_id": document["id"], **SPAN}
     assert (await anna.call("POST", "/v1/annotations", {**body, "end": 999}, headers=once)).status == 422
     assert (await anna.call("POST", "/v1/annotations", body, headers=once)).status == 201
+
+
+async def test_a_list_of_marks_holds_those_of_all_own_documents(anna: Member, bert: Member) -> None:
+    """With and without filters; a confidence that is not there is not enough."""
+    for member in (anna, bert):
+        for number in range(3):
+            document = await member.create("/v1/documents", title="T", text="abc")
+            path = f"/v1/documents/{document['id']}/extractions"
+            scores = {0: {}, 1: {"confidence": 0.25}, 2: {"confidence": 0.75}}
+            await member.create(path, start=0, end=1, source={"name": "m"}, **scores[number])
+    for query, count in (("", 3), ("?confidence_ge=0.25", 2), ("?confidence_ge=0.2501", 1), ("?type=span", 3)):
+        listed = (await anna.call("GET", f"/v1/extractions{query}")).json["items"]
+        assert len(listed) == count, query
+        for mark in listed:
+            assert (await anna.call("GET", f"/v1/extractions/{mark['id']}")).status == 200
+            assert (await bert.call("GET", f"/v1/extractions/{mark['id']}")).status == 404

@@ -192,3 +192,21 @@ async def test_times_beyond_those_that_can_be_told_are_the_nearest(
     """An offset from UTC can lead out of the years 1 to 9999."""
     query = await query_for(caller, engine, f"{PATH}?created_at_ge={said}&created_at_lt={said}")
     assert (query.created_at_ge, query.created_at_lt) == (meant, meant)
+
+
+async def test_a_lower_bound_of_the_confidence(caller: Member, engine: FakeEngine) -> None:
+    """Of extractions; it belongs to what a cursor is bound to."""
+    path = "/v1/extractions?confidence_ge="
+    query = await query_for(caller, engine, f"{path}0.75")
+    assert query.at_least == {"confidence": 0.75}
+    cursor = await next_cursor(caller, engine, f"{path}0.75")
+    assert (await caller.call("GET", f"{path}0.75&cursor={cursor}")).status == 200
+    assert (await caller.call("GET", f"{path}0.5&cursor={cursor}")).problem == "malformed"
+    for value in ("", "high", "nan", "inf", "0,5"):
+        assert (await caller.call("GET", f"{path}{value}")).problem == "malformed"
+    assert (await caller.call("GET", "/v1/annotations?confidence_ge=0.5")).problem == "malformed"
+
+
+async def test_an_index_of_the_rules_of_access_is_no_filter(caller: Member) -> None:
+    """Nobody asks for the marks on somebody else's documents."""
+    assert (await caller.call("GET", f"{PATH}?document.owner_id=user_1")).problem == "malformed"

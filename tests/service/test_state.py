@@ -179,3 +179,49 @@ def test_indexes_and_digest_equal_a_rebuild_after_random_changes(seed: int, keep
     for key, change in model.items():
         name = msgspec.json.decode(change.value or b"")["name"]
         assert table.holder("name", name) == key
+
+
+class ScoreRow(msgspec.Struct):
+    """What the indexes of a score need."""
+
+    value: float | None = None
+    note: str | None = None
+
+
+def test_a_lower_bound_passes_what_is_not_less() -> None:
+    """Exactly, also within a thousandth, and after changes and removals."""
+    chance = random.Random(7)
+    table = Table(Kind("score", "score", ScoreRow, (Index("value", "value", is_range=True),)))
+    numbers: dict[str, float | None] = {}
+    for place in range(600):
+        key = f"s{chance.randrange(200)}"
+        if key in numbers and chance.random() < 0.2:
+            table.remove(key)
+            del numbers[key]
+            continue
+        number = chance.choice(
+            (None, 0.0, 1.0, 0.5, round(chance.random(), 2), chance.random(), 0.5 + chance.random() / 1e4)
+        )
+        table.put(key, note(key, value=number), place + 1, place)
+        numbers[key] = number
+    for bound in (0.0, 0.5, 0.50001, 0.500099, 0.7, 1.0, 1.1, -1.0, *(chance.random() for _ in range(50))):
+        expected = {key for key, number in numbers.items() if number is not None and number >= bound}
+        assert set(table.ids(table.at_least("value", bound))) == expected
+
+
+def test_an_index_through_another_kind_follows_its_entities() -> None:
+    """What is found is who the other entity belongs to."""
+    owned = Kind("owned", "o", NoteRow, (Index("label", "label"),), keeps_rows=True)
+    direct, through = Index("note", "note"), Index("note.label", "note", through=("owned", "label"))
+    state = State((owned, Kind("score", "score", ScoreRow, (direct, through))))
+    for key, label in (("n1", "ada"), ("n2", "bob")):
+        state.apply(1, 1, [Change(b"", "e", "owned", key, 1, 0, note(key, label=label))])
+    for key, pointed in (("s1", "n1"), ("s2", "n2"), ("s3", "n1")):
+        state.apply(2, 1, [Change(b"", "e", "score", key, 1, 0, note(key, note=pointed))])
+    scores = state.tables["score"]
+    assert scores.ids(scores.select({"note.label": ("ada",)})) == ["s1", "s3"]
+    state.apply(3, 1, [Change(b"", "e", "score", "s1", 1, 0, None)])
+    assert scores.ids(scores.select({"note.label": ("ada",)})) == ["s3"]
+    before = {value: list(rows) for value, rows in scores._bitmaps["note.label"].items()}
+    state.loaded(3, state.digest)
+    assert {value: list(rows) for value, rows in scores._bitmaps["note.label"].items()} == before
