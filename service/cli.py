@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from service.brat.cli import export_group, import_group
+from service.log_cli import log_group
 from service.logs import configure
 from service.server import require_c_parser, serve
 from service.settings import SettingsError, Tree, load, load_with_sources
@@ -34,6 +35,7 @@ def main() -> None:
 main.add_command(import_group)
 main.add_command(export_group)
 main.add_command(user_group)
+main.add_command(log_group)
 
 
 @main.command("serve")

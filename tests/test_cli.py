@@ -138,3 +138,39 @@ def test_the_control_socket_is_its_owner_s_alone_and_takes_no_rubbish(tmp_path: 
     finally:
         server.process.kill()
         server.process.wait()
+
+
+def test_the_log_is_verified_and_shown_while_the_server_runs_and_afterwards(tmp_path: Path) -> None:
+    """Exit code 0; damage is 4 and names the place; values are not shown."""
+    server = Server(tmp_path / "data")
+    try:
+        body = {"email": "ada@example.org", "password": PASSWORD}
+        assert server.call("POST", "/v1/users", body)[0] == 201
+        running = log("verify", server.directory)
+        assert running.returncode == 0, running.stderr
+        assert "Sound: 1 transactions up to sequence 1 in 1 segments, 0 snapshots" in running.stdout
+        shown = log("inspect", server.directory, "--records", "1")
+        assert "user.created user_" in shown.stdout
+        told = json.loads(log("inspect", server.directory, "--records", "1:", "--json").stdout)
+        assert [change["event"] for change in told["changes"]] == ["user.created", "credential.created"]
+        assert "argon2" not in shown.stdout + json.dumps(told)
+    finally:
+        server.process.terminate()
+        server.process.wait()
+    assert json.loads(log("inspect", server.directory, "--json").stdout)["segments"][0]["end"] == "shut down"
+    assert "shut down" in log("inspect", server.directory).stdout
+    (segment,) = (server.directory / "log").glob("*.wal")
+    data = bytearray(segment.read_bytes())
+    data[4200] ^= 1
+    segment.write_bytes(data)
+    damaged = log("verify", server.directory)
+    assert damaged.returncode == 4
+    assert f"{segment} is damaged at offset 4096 (sequence 1)" in damaged.stderr
+    assert log("verify", tmp_path).returncode == 1
+    assert log("inspect", server.directory, "--records", "x").returncode == 2
+
+
+def log(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `annolog log`."""
+    command = [sys.executable, "-m", "service.cli", "log", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -174,3 +174,13 @@ class RealFileSystem:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class ReadOnlyFileSystem(RealFileSystem):
+    """The same, for looking on: it opens nothing for writing, so it also reads what it may not write."""
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open for reading; nothing is ever created."""
+        if create:
+            raise PermissionError(f"{path} would be created, but this only looks on")
+        return RealFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

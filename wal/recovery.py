@@ -17,15 +17,16 @@ import msgspec
 
 from wal.base import Base, base_facts, find_base, load_base
 from wal.change import decode_record
-from wal.decision import BaseVerdict, Facts, Last, Place, Verdict, decide, decide_base
+from wal.decision import BaseVerdict, Last, Verdict, decide, decide_base
 from wal.errors import DamagedError
 from wal.file_store import PREPARED_NAME, Tail, publish
 from wal.file_system import FileSystem
+from wal.judgement import REMEDY, Replayed, Segment, damage_of, facts_of, is_empty_tail, last_of
 from wal.layout import LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TORN_DIRECTORY
 from wal.lock import DirectoryLock
 from wal.log import Sealed
 from wal.record import LOG_ID_BYTES, NO_DIGEST, RecordType, decode_seal
-from wal.scanner import End, Ending, Found, is_zero
+from wal.scanner import Ending, Found
 from wal.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -39,8 +40,6 @@ from wal.segment import (
 )
 from wal.settings import LogSettings
 from wal.state import State
-
-_REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
 Progress = Callable[[int], None]
 
@@ -73,18 +72,6 @@ class Report(msgspec.Struct, frozen=True):
 
 class _StoppedError(Exception):
     """Nobody waits for this recovery any more."""
-
-
-class _Segment(NamedTuple):
-    path: Path
-    header: SegmentHeader
-
-
-class _Replayed(NamedTuple):
-    """What one segment held: facts for the table, and where it would go on."""
-
-    last: Last
-    ending: Ending
 
 
 class Ready(NamedTuple):
@@ -185,7 +172,7 @@ class Recovery:
         self._time = base.time
         return self._replay(base, segments)
 
-    def _read_segments(self, base: Base) -> list[_Segment]:
+    def _read_segments(self, base: Base) -> list[Segment]:
         """Read the segments that the base does not cover; the others are kept for the snapshot before it."""
         names = self._file_system.list(self.log_directory)
         firsts = [(first_sequence(name), self.log_directory / name) for name in names]
@@ -197,13 +184,13 @@ class Recovery:
             file.drop_cache()
             file.close()
         self._file_system.sync_directory(self.log_directory)
-        segments = [_Segment(path, read_segment_header(self._file_system, path)) for path in paths]
+        segments = [Segment(path, read_segment_header(self._file_system, path)) for path in paths]
         self._check_ids(base, segments)
         if PREPARED_NAME in names:
             self._file_system.remove(self.log_directory / PREPARED_NAME)
         return segments
 
-    def _check_ids(self, base: Base, segments: list[_Segment]) -> None:
+    def _check_ids(self, base: Base, segments: list[Segment]) -> None:
         """Make sure that all files are of one log, the one that LOCK names if it names one."""
         files = [(segment.path, segment.header.first, segment.header.log_id) for segment in segments]
         if base.path is not None and base.log_id is not None:
@@ -212,16 +199,16 @@ class Recovery:
             expected = self.lock.last.log_id or files[0][2].hex()
             if log_id.hex() != expected:
                 found = f"a file of another log, {log_id.hex()}"
-                raise DamagedError(path, 0, sequence, found=found, expected=f"log {expected}", remedy=_REMEDY)
+                raise DamagedError(path, 0, sequence, found=found, expected=f"log {expected}", remedy=REMEDY)
 
-    def _check_base(self, base: Base, segments: list[_Segment]) -> BaseVerdict:
+    def _check_base(self, base: Base, segments: list[Segment]) -> BaseVerdict:
         known = self.lock.last.log_id
         row = decide_base(base_facts(base, segments[0].header if segments else None, known=bool(known)))
         if row.verdict is BaseVerdict.REFUSE:
             sequence = base.sequence + 1
             path = segments[0].path if segments else segment_path(self.log_directory, sequence)
             found = f"sequence {segments[0].header.first} first" if segments else "no segment"
-            remedy = f"Reason: {row.why}. {_REMEDY}"
+            remedy = f"Reason: {row.why}. {REMEDY}"
             expected = f"the segment from sequence {sequence} on"
             raise DamagedError(path, 0, sequence, found=found, expected=expected, remedy=remedy)
         return row.verdict
@@ -233,32 +220,25 @@ class Recovery:
         self.lock.write(self.epoch, log_id)
         return Ready(tail, 0, 0, self._report(0, snapshot=0, new=True, clean=True))
 
-    def _replay(self, base: Base, segments: list[_Segment]) -> Ready:
+    def _replay(self, base: Base, segments: list[Segment]) -> Ready:
         for index, segment in enumerate(segments):
             # One at a time: a log that was not compacted for long need not fit into memory.
             _, data = read_segment(self._file_system, segment.path)
             replayed = self._apply(segment, data)
-            facts = _facts(segments, index, replayed, is_empty=self._is_empty_tail(segments, index + 1))
+            facts = facts_of(segments, index, replayed, is_empty=is_empty_tail(self._file_system, segments, index + 1))
             row = decide(facts)
             if row.verdict is Verdict.NEXT:
                 continue
             if row.verdict is Verdict.REFUSE:
-                raise _damage(segment, replayed, facts, row.why)
+                raise damage_of(segment, replayed, facts, row.why)
             return self._finish(base, segments, index, data, replayed, row.verdict)
         raise AssertionError("the last segment is never followed by another")
 
-    def _is_empty_tail(self, segments: list[_Segment], index: int) -> bool:
-        """Tell if a segment is the last one and holds nothing."""
-        if index + 1 != len(segments):
-            return False
-        _, data = read_segment(self._file_system, segments[index].path)
-        return is_zero(data, SEGMENT_HEADER_BYTES, len(data))
-
-    def _apply(self, segment: _Segment, data: bytes) -> _Replayed:
+    def _apply(self, segment: Segment, data: bytes) -> Replayed:
         scan = scan_segment(segment.header, data)
         last = Last.NOTHING
         for found in scan:
-            last = _last(found, segment.header)
+            last = last_of(found, segment.header)
             if found.header.type == RecordType.TRANSACTION:
                 self._apply_record(found)
             else:
@@ -266,9 +246,9 @@ class Recovery:
         if scan.ending is None:
             raise AssertionError("a scan that was read to its end has an ending")
         self.replayed_bytes += scan.ending.offset - SEGMENT_HEADER_BYTES
-        return _Replayed(last, scan.ending)
+        return Replayed(last, scan.ending)
 
-    def _check_seal(self, segment: _Segment, found: Found) -> None:
+    def _check_seal(self, segment: Segment, found: Found) -> None:
         """Compare the state that was reached with the one of the server that wrote the seal."""
         seal = decode_seal(found.payload)
         self._time = max(self._time, seal.time)
@@ -279,7 +259,7 @@ class Recovery:
                 found.header.sequence,
                 found=f"a state with the digest {self._state.digest:032x}",
                 expected=f"{seal.state_digest.hex()}, as the server had it that wrote this seal",
-                remedy=_REMEDY,
+                remedy=REMEDY,
             )
         if found.header.type == RecordType.ROTATION_SEAL:
             self.sealed = Sealed(found.header.sequence, seal.state_digest)
@@ -295,7 +275,7 @@ class Recovery:
             raise _StoppedError
 
     def _finish(
-        self, base: Base, segments: list[_Segment], index: int, data: bytes, replayed: _Replayed, verdict: Verdict
+        self, base: Base, segments: list[Segment], index: int, data: bytes, replayed: Replayed, verdict: Verdict
     ) -> Ready:
         segment, ending = segments[index], replayed.ending
         sequence = ending.position.sequence - 1
@@ -324,7 +304,7 @@ class Recovery:
         self._file_system.sync_directory(self._torn_directory)
         return str(path)
 
-    def _reopen(self, segment: _Segment, header: SegmentHeader) -> Tail:
+    def _reopen(self, segment: Segment, header: SegmentHeader) -> Tail:
         # The epoch in the header tells from now on that records may follow the shutdown seal.
         file = self._file_system.open(segment.path)
         file.write_at(0, encode_segment_header(header))
@@ -342,36 +322,3 @@ class Recovery:
     def _report(self, sequence: int, *, snapshot: int, new: bool, clean: bool) -> Report:
         seconds = time.monotonic() - self._started
         return Report(new, clean, snapshot, self._records, 0, "", sequence, self.epoch, seconds)
-
-
-def _last(found: Found, header: SegmentHeader) -> Last:
-    if found.header.type == RecordType.TRANSACTION:
-        return Last.TRANSACTION
-    if found.header.type == RecordType.ROTATION_SEAL:
-        return Last.ROTATION
-    return Last.SHUTDOWN if found.header.epoch == header.epoch else Last.REOPENED
-
-
-def _facts(segments: list[_Segment], index: int, replayed: _Replayed, *, is_empty: bool) -> Facts:
-    ending = replayed.ending
-    later = ending.later is not None
-    if index + 1 == len(segments):
-        return Facts(Place.LAST, replayed.last, ending.end, later, linked=False)
-    successor = segments[index + 1]
-    place = Place.BEFORE_EMPTY if is_empty else Place.FOLLOWED
-    position = ending.position
-    if replayed.last is Last.ROTATION:
-        linked = successor.header.first == position.sequence and successor.header.previous == position.digest
-    else:
-        linked = is_empty and successor.header.first == position.sequence + 1
-    return Facts(place, replayed.last, ending.end, later, linked)
-
-
-def _damage(segment: _Segment, replayed: _Replayed, facts: Facts, why: str) -> DamagedError:
-    ending = replayed.ending
-    found = f"{ending.end.value} after {facts.last.value}"
-    expected = "the record that was durable there" if ending.end is End.ZEROS else "a record that verifies"
-    remedy = f"Reason: {why}. {_REMEDY}"
-    return DamagedError(
-        segment.path, ending.offset, ending.position.sequence, found=found, expected=expected, remedy=remedy
-    )

@@ -1,0 +1,149 @@
+"""Looking on: what is there is told, what does not verify is named, and nothing is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.simulated_disk import SimulatedDisk
+from tests.wal.drive import DIRECTORY, SETTINGS, Run
+from tests.wal.model import DictState, put
+from wal.change import Record
+from wal.errors import DamagedError
+from wal.inspection import NoLogError, inspect, records
+from wal.opening import open_log
+from wal.record import Seal
+
+LOG, ARCHIVE, SNAPSHOTS = (DIRECTORY / name for name in ("log", "archive", "snapshots"))
+
+
+@pytest.fixture
+async def disk() -> SimulatedDisk:
+    """Return a disk with archived and kept segments, two snapshots and a log that was shut down."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    for _ in range(4):
+        await run.append(20)
+        await run.compact()
+    await run.append(3)
+    await run.close()
+    return disk
+
+
+def contents(disk: SimulatedDisk) -> dict[str, bytes]:
+    """Return all files."""
+    return {str(path): bytes(inode.content) for path, inode in disk._names.items()}
+
+
+async def test_everything_that_is_there_is_told_and_nothing_changed(disk: SimulatedDisk) -> None:
+    """Segments in order with how they end, snapshots with their entities."""
+    before = contents(disk)
+    found = inspect(DIRECTORY, file_system=disk)
+    assert contents(disk) == before
+    places = [segment.path.split("/")[0] for segment in found.segments]
+    assert places == sorted(places)
+    assert set(places) == {"archive", "log"}
+    assert [segment.end for segment in found.segments[:-1]] == ["sealed"] * (len(found.segments) - 1)
+    assert found.segments[-1].end == "shut down"
+    assert sum(segment.transactions for segment in found.segments) == 83
+    for segment, successor in zip(found.segments, found.segments[1:], strict=False):
+        assert successor.first == segment.last + 1
+    assert [snapshot.entities for snapshot in found.snapshots] == [{"note": 60}, {"note": 80}]
+    assert all(segment.used_bytes <= segment.bytes == SETTINGS.segment_bytes for segment in found.segments)
+
+
+async def test_records_are_told_by_sequence(disk: SimulatedDisk) -> None:
+    """From the archive and the log, seals included."""
+    everything = list(records(DIRECTORY, 1, 10**9, file_system=disk))
+    sequences = [sequence for sequence, _ in everything]
+    assert sequences == list(range(1, len(sequences) + 1))
+    kinds = {type(content) for _, content in everything}
+    assert kinds == {Record, Seal}
+    some = list(records(DIRECTORY, 30, 45, file_system=disk))
+    assert some == everything[29:45]
+
+
+async def test_every_flipped_bit_of_a_record_is_named(disk: SimulatedDisk) -> None:
+    """With its file and its place, in the archive as in the log."""
+    found = inspect(DIRECTORY, file_system=disk)
+    for segment in (found.segments[0], found.segments[-2]):
+        path = DIRECTORY / segment.path
+        for offset in range(4096, segment.used_bytes, 97):
+            disk.content(path)[offset] ^= 4
+            with pytest.raises(DamagedError) as caught:
+                inspect(DIRECTORY, file_system=disk)
+            assert (caught.value.path, caught.value.offset <= offset) == (path, True)
+            disk.content(path)[offset] ^= 4
+    inspect(DIRECTORY, file_system=disk)
+
+
+async def test_a_damaged_snapshot_and_one_of_another_past_are_named(disk: SimulatedDisk) -> None:
+    """A snapshot is compared with the seal that it was taken at."""
+    newest = SNAPSHOTS / disk.list(SNAPSHOTS)[-1]
+    disk.content(newest)[900] ^= 1
+    with pytest.raises(DamagedError) as caught:
+        inspect(DIRECTORY, file_system=disk)
+    assert caught.value.path == newest
+    other = SimulatedDisk()
+    run = Run(other)
+    await run.open()
+    for _ in range(4):
+        await run.append(20, size=301)
+        await run.compact()
+    await run.close()
+    assert other.list(SNAPSHOTS) == disk.list(SNAPSHOTS)
+    disk.content(newest)[:] = other.content(newest)
+    with pytest.raises(DamagedError, match="as the seal"):
+        inspect(DIRECTORY, file_system=disk)
+
+
+async def test_a_missing_segment_is_named(disk: SimulatedDisk) -> None:
+    """What follows it proves that it was there; the first ones of the archive may have been removed."""
+    names = disk.list(ARCHIVE)
+    disk.remove(ARCHIVE / names[0])
+    inspect(DIRECTORY, file_system=disk)
+    disk.remove(ARCHIVE / names[2])
+    with pytest.raises(DamagedError) as caught:
+        inspect(DIRECTORY, file_system=disk)
+    assert caught.value.path == ARCHIVE / names[1]
+
+
+async def test_a_directory_without_a_log_is_no_sound_one() -> None:
+    """Nothing is made there."""
+    disk = SimulatedDisk()
+    for look in (
+        lambda: inspect(DIRECTORY, file_system=disk),
+        lambda: list(records(DIRECTORY, 1, 2, file_system=disk)),
+    ):
+        with pytest.raises(NoLogError, match="holds no log"):
+            look()
+    assert contents(disk) == {}
+
+
+async def test_a_log_is_looked_at_while_it_is_written(tmp_path: Path) -> None:
+    """By another thread, over rotations: never damaged, and the records only grow."""
+    state = DictState()
+    log, _ = await open_log(tmp_path, SETTINGS, state)
+    done, seen = threading.Event(), []
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(inspect(tmp_path).segments[-1].last)
+
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    for number in range(400):
+        await log.room()
+        changes = [put(f"k{number}", bytes(200))]
+        sequence = log.append(changes, time=1, actor=None, operation="t")
+        state.apply(sequence, 1, changes)
+        await log.wait(sequence)
+    done.set()
+    await looking
+    await log.close()
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert inspect(tmp_path).segments[-1].end == "shut down"

@@ -1,0 +1,244 @@
+"""Looking on: what a data directory holds, and if all of it verifies. Nothing is changed, also while a server runs.
+
+Every record of the archive and the log is read, in order: checksums, sequences, the chain of digests from segment to
+segment, seals. Every entity of the snapshots is hashed, and each snapshot is compared with the seal that it was taken
+at. What only a replay can tell, that the records lead to the state that was sealed, is left to the next start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from wal.change import Record, decode_record
+from wal.compaction import verify as verify_snapshot
+from wal.decision import Last, Verdict, decide
+from wal.errors import DamagedError, WalError
+from wal.file_system import FileSystem, ReadOnlyFileSystem
+from wal.judgement import REMEDY, Replayed, Segment, damage_of, facts_of, is_empty_tail, last_of
+from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY
+from wal.record import RecordType, Seal, decode_seal
+from wal.scanner import Found
+from wal.segment import first_sequence, read_segment, read_segment_header, scan_segment
+from wal.snapshot import SnapshotReader, list_snapshots, snapshot_path
+
+_TRIES = 5
+_PAUSE_SECONDS = 0.05
+_T = TypeVar("_T")
+_ENDS = {
+    Verdict.NEXT: "sealed",
+    Verdict.APPEND: "shut down",
+    Verdict.REBUILD: "open: a server runs, or was killed",
+    Verdict.CUT: "open, with an unfinished batch: a server writes it, or was killed",
+    Verdict.UNDO_ROTATION: "open, with an unfinished rotation: a server rotates, or was killed",
+}
+
+
+class NoLogError(WalError):
+    """There is no log in this directory."""
+
+
+class SegmentReport(msgspec.Struct, frozen=True):
+    """What a segment holds.
+
+    Attributes:
+        path: Relative to the data directory.
+        first: The first sequence that it may hold.
+        last: The last sequence that it holds, one less than `first` if there is none.
+        transactions: Records besides seals.
+        epoch: Of the opening that made it, or went on with it.
+        used_bytes: Up to the end of the last record.
+        bytes: Of the file.
+        end: How it ends.
+    """
+
+    path: str
+    first: int
+    last: int
+    transactions: int
+    epoch: int
+    used_bytes: int
+    bytes: int
+    end: str
+
+
+class SnapshotReport(msgspec.Struct, frozen=True):
+    """What a snapshot holds: the state after `sequence`, entities by kind."""
+
+    path: str
+    sequence: int
+    epoch: int
+    bytes: int
+    entities: dict[str, int]
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What a data directory holds.
+
+    Attributes:
+        log_id: In hex.
+        segments: In the order of their sequences, those of the archive first.
+        snapshots: In order.
+    """
+
+    log_id: str
+    segments: list[SegmentReport]
+    snapshots: list[SnapshotReport]
+
+
+def inspect(
+    directory: Path,
+    *,
+    file_system: FileSystem | None = None,
+    on_segment: Callable[[SegmentReport], None] = lambda _: None,
+) -> Inspection:
+    """Read everything in a data directory and verify it.
+
+    Args:
+        directory: The data directory.
+        file_system: Where; this machine's by default.
+        on_segment: Called with each segment that was found sound.
+
+    Raises:
+        NoLogError: There is no log.
+        DamagedError: Something does not verify; the first such place.
+        UnsupportedFormatError: A newer release wrote it.
+        OSError: Something cannot be read.
+    """
+    files = file_system or ReadOnlyFileSystem()
+    return _while_files_move(lambda: _Inspector(files, directory, on_segment).run())
+
+
+def records(
+    directory: Path, first: int, last: int, *, file_system: FileSystem | None = None
+) -> Iterator[tuple[int, Record | Seal]]:
+    """Yield the records from one sequence to another, as far as they verify.
+
+    Raises:
+        NoLogError: There is no log.
+        DamagedError: A header does not verify.
+        OSError: Something cannot be read.
+    """
+    files = file_system or ReadOnlyFileSystem()
+    segments = _while_files_move(lambda: _segments(files, directory))
+    for index, segment in enumerate(segments):
+        if segment.header.first > last:
+            return
+        if index + 1 < len(segments) and segments[index + 1].header.first <= first:
+            continue
+        header, data = read_segment(files, segment.path)
+        for found in scan_segment(header, data):
+            if first <= found.header.sequence <= last:
+                yield found.header.sequence, _content(found)
+
+
+def _content(found: Found) -> Record | Seal:
+    is_transaction = found.header.type == RecordType.TRANSACTION
+    return decode_record(found.payload) if is_transaction else decode_seal(found.payload)
+
+
+class _MovingError(Exception):
+    """The last segment is not whole at this moment: it is written, or was just sealed."""
+
+
+def _while_files_move(look: Callable[[], _T]) -> _T:
+    """Look again when a file was archived between its listing and its reading, or the tail was being written."""
+    for _ in range(_TRIES - 1):
+        try:
+            return look()
+        except (FileNotFoundError, _MovingError):
+            time.sleep(_PAUSE_SECONDS)
+    try:
+        return look()
+    except _MovingError as error:
+        raise error.__cause__ or error from None
+
+
+def _segments(files: FileSystem, directory: Path) -> list[Segment]:
+    """Return all segments in order."""
+    paths: dict[int, Path] = {}
+    for place in (directory / LOG_DIRECTORY, directory / ARCHIVE_DIRECTORY):
+        for name in files.list(place):
+            first = first_sequence(name)
+            if first is not None:
+                paths.setdefault(first, place / name)
+    if not paths:
+        raise NoLogError(f"{directory} holds no log: there is no segment in {directory / LOG_DIRECTORY}.")
+    return [Segment(path, read_segment_header(files, path)) for _, path in sorted(paths.items())]
+
+
+class _Inspector:
+    """One look."""
+
+    def __init__(self, files: FileSystem, directory: Path, on_segment: Callable[[SegmentReport], None]) -> None:
+        self._files = files
+        self._directory = directory
+        self._on_segment = on_segment
+        self._seals: dict[int, tuple[bytes, Seal]] = {}
+
+    def run(self) -> Inspection:
+        segments = _segments(self._files, self._directory)
+        log_id = segments[0].header.log_id
+        for segment in segments:
+            if segment.header.log_id != log_id:
+                self._refuse(segment.path, segment.header.first, f"log {segment.header.log_id.hex()}", log_id.hex())
+        reports = [self._segment(segments, index) for index in range(len(segments))]
+        snapshots = self._directory / SNAPSHOT_DIRECTORY
+        sequences = list_snapshots(self._files, snapshots)
+        return Inspection(log_id.hex(), reports, [self._snapshot(snapshot_path(snapshots, one)) for one in sequences])
+
+    def _segment(self, segments: list[Segment], index: int) -> SegmentReport:
+        segment = segments[index]
+        header, data = read_segment(self._files, segment.path)
+        scan = scan_segment(header, data)
+        last, transactions = Last.NOTHING, 0
+        for found in scan:
+            last = last_of(found, header)
+            transactions += found.header.type == RecordType.TRANSACTION
+            if found.header.type == RecordType.ROTATION_SEAL:
+                self._seals[found.header.sequence] = found.digest, decode_seal(found.payload)
+        if scan.ending is None:
+            raise AssertionError("a scan that was read to its end has an ending")
+        replayed = Replayed(last, scan.ending)
+        facts = facts_of(segments, index, replayed, is_empty=is_empty_tail(self._files, segments, index + 1))
+        row = decide(facts)
+        if row.verdict is Verdict.REFUSE:
+            damage = damage_of(segment, replayed, facts, row.why)
+            # What stands still is damaged; the tail of a server that runs is looked at again.
+            raise damage if index + 1 < len(segments) else _MovingError from damage
+        report = SegmentReport(
+            path=str(segment.path.relative_to(self._directory)),
+            first=header.first,
+            last=scan.ending.position.sequence - 1,
+            transactions=transactions,
+            epoch=header.epoch,
+            used_bytes=scan.ending.offset,
+            bytes=len(data),
+            end=_ENDS[row.verdict],
+        )
+        self._on_segment(report)
+        return report
+
+    def _snapshot(self, path: Path) -> SnapshotReport:
+        footer = verify_snapshot(self._files, path)
+        reader = SnapshotReader(self._files, path)
+        reader.close()
+        header = reader.header
+        sealed = self._seals.get(header.sequence)
+        # The segment of an old seal may be gone from the archive: then the next start is the judge.
+        if sealed is not None and (header.digest, footer.state_digest) != (sealed[0], sealed[1].state_digest):
+            found = f"the state {footer.state_digest.hex()}, taken at {header.digest.hex()}"
+            expected = f"{sealed[1].state_digest.hex()} at {sealed[0].hex()}, as the seal {header.sequence} says"
+            self._refuse(path, header.sequence, found, expected)
+        file = self._files.open(path)
+        size = file.size()
+        file.close()
+        where = str(path.relative_to(self._directory))
+        return SnapshotReport(where, header.sequence, header.epoch, size, dict(footer.counts))
+
+    def _refuse(self, path: Path, sequence: int, found: str, expected: str) -> None:
+        raise DamagedError(path, 0, sequence, found=found, expected=expected, remedy=REMEDY)
