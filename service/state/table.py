@@ -20,6 +20,7 @@ from wal.block import Block
 from wal.columns import Column, decode_numbers, decode_rows, number_term
 
 _SHARDS = 256
+PREFIX_ROWS_MIN = 4096
 
 
 class _Dated(msgspec.Struct):
@@ -64,6 +65,8 @@ class Table:
         self._tables = {} if tables is None else tables
         self._rows = ShardedDict()
         self._alive = BitMap()
+        # The row of the first element of the columns below.
+        self._base = 0
         self._ids: list[str] = []
         self._values: list[bytes | None] = []
         self._sequences = array("Q")
@@ -79,12 +82,12 @@ class Table:
     def value(self, id: str) -> bytes | None:  # noqa: A002 - the field's name
         """Return an entity's JSON, None if there is none."""
         row = self._rows.get(id)
-        return None if row is None else self._values[row]
+        return None if row is None else self._values[row - self._base]
 
     def sequence(self, id: str) -> int:  # noqa: A002 - as above
         """Return the sequence of an entity's last change, 0 if there is none."""
         row = self._rows.get(id)
-        return 0 if row is None else self._sequences[row]
+        return 0 if row is None else self._sequences[row - self._base]
 
     def row(self, id: str) -> Any:  # noqa: A002 - as above
         """Return the decoded members of an entity, None if there is none."""
@@ -105,26 +108,26 @@ class Table:
             position: Where it is created, if it is new; never less than the one before.
         """
         row = self._rows.get(id)
-        before = None if row is None else self._values[row]
+        before = None if row is None else self._values[row - self._base]
         if row is None:
             row = self._new_row(id, position)
         else:
             self._unindex(row, id)
-        self._values[row] = value
-        self._sequences[row] = sequence
+        self._values[row - self._base] = value
+        self._sequences[row - self._base] = sequence
         decoded = self._decoder.decode(value)
-        self._kept[row] = decoded if self.kind.keeps_rows else None
+        self._kept[row - self._base] = decoded if self.kind.keeps_rows else None
         self._index(row, id, decoded)
         return before
 
     def load(self, block: Block) -> None:
         """Take over a block of a snapshot: its rows come after those that are there, its columns are the indexes."""
-        base = len(self._values)
+        base = self._base + len(self._values)
         self._ids.extend(block.ids)
         self._values.extend(block.values)
         self._sequences.extend(decode_numbers(block.sequences))
         self._created.extend(decode_numbers(block.created))
-        self._alive.add_range(base, len(self._values))
+        self._alive.add_range(base, self._base + len(self._values))
         for row, id_ in enumerate(block.ids, start=base):
             self._rows.put(id_, row)
         keeps = self.kind.keeps_rows
@@ -153,12 +156,13 @@ class Table:
         """Remove an entity and return its last value."""
         row = self._rows.pop(id)
         self._unindex(row, id)
-        self._alive.discard(row)
-        value = self._values[row]
+        value = self._values[row - self._base]
         if value is None:
             raise AssertionError(f"row {row} of {self.kind.name} was empty")
-        self._values[row] = self._kept[row] = None
-        self._ids[row] = ""
+        self._values[row - self._base] = self._kept[row - self._base] = None
+        self._ids[row - self._base] = ""
+        self._alive.discard(row)
+        self._forget_prefix()
         return value
 
     def select(self, filters: Mapping[str, Iterable[str]]) -> BitMap:
@@ -204,39 +208,52 @@ class Table:
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
         for row in self._backward(rows, after) if descending else self._forward(rows, after):
-            value = self._values[row]
+            value = self._values[row - self._base]
             if value is not None:
-                yield self._created[row], value
+                yield self._created[row - self._base], value
 
     def ids(self, rows: BitMap) -> list[str]:
         """Return the ids of rows, in order."""
-        return [self._ids[row] for row in rows]
+        return [self._ids[row - self._base] for row in rows]
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and value of every entity; for rebuilding and comparing, not for answering."""
         for row in self._alive:
-            value = self._values[row]
+            value = self._values[row - self._base]
             if value is not None:
-                yield self._ids[row], value
+                yield self._ids[row - self._base], value
 
     def _created_at(self, row: int) -> str:
         # Times of records never go back, so the order of rows is the order of times too.
-        return _dated.decode(self._values[row] or b"").created_at
+        return _dated.decode(self._values[row - self._base] or b"").created_at
 
     def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
-        start = 0 if after is None else bisect_left(self._created, after + 1)
+        start = 0 if after is None else self._from(after + 1)
         return rows.iter_equal_or_larger(start)
 
     def _backward(self, rows: BitMap, after: int | None) -> Iterable[int]:
-        end = len(rows) if after is None else rows.rank(bisect_left(self._created, after)) - self._has(rows, after)
+        end = len(rows) if after is None else rows.rank(self._from(after)) - self._has(rows, after)
         return (rows[place] for place in range(end - 1, -1, -1))
 
     def _has(self, rows: BitMap, after: int) -> int:
         # rank counts the row itself too, and `after` is the first row that no longer belongs.
-        return int(bisect_left(self._created, after) in rows)
+        return int(self._from(after) in rows)
+
+    def _from(self, position: int) -> int:
+        """Return the first row that was created at a position or behind it."""
+        return self._base + bisect_left(self._created, position)
+
+    def _forget_prefix(self) -> None:
+        """Let go of the rows before the first that is alive: what expires goes in the order in which it came."""
+        dead = (self._alive.min() if self._alive else self._base + len(self._values)) - self._base
+        # Seldom, because what stays is moved.
+        if dead >= PREFIX_ROWS_MIN and 2 * dead >= len(self._values):
+            for column in (self._ids, self._values, self._sequences, self._created, self._kept):
+                del column[:dead]
+            self._base += dead
 
     def _new_row(self, id: str, position: int) -> int:  # noqa: A002 - as above
-        row = len(self._values)
+        row = self._base + len(self._values)
         self._ids.append(id)
         self._values.append(None)
         self._sequences.append(0)
@@ -247,8 +264,8 @@ class Table:
         return row
 
     def _decoded(self, row: int) -> Any:
-        kept = self._kept[row]
-        return self._decoder.decode(self._values[row] or b"") if kept is None else kept
+        kept = self._kept[row - self._base]
+        return self._decoder.decode(self._values[row - self._base] or b"") if kept is None else kept
 
     def _index(self, row: int, id: str, decoded: msgspec.Struct) -> None:  # noqa: A002 - as above
         for index, value in self._terms(decoded):
@@ -261,16 +278,16 @@ class Table:
         for term, encoded in zip(column.terms, column.rows, strict=True):
             rows = decode_rows(encoded)
             if index.unique:
-                self._unique[index.name][term] = self._ids[base + rows[0]]
+                self._unique[index.name][term] = self._ids[base + rows[0] - self._base]
             else:
                 self._bitmaps[index.name].setdefault(term, BitMap()).update(base + row for row in rows)
 
     def _reindex(self, index: Index, base: int) -> None:
         """Index rows whose snapshot was written before there was this index."""
-        for row in range(base, len(self._values)):
+        for row in range(base, self._base + len(self._values)):
             for value in terms(self._decoded(row), index):
                 if index.unique:
-                    self._unique[index.name][value] = self._ids[row]
+                    self._unique[index.name][value] = self._ids[row - self._base]
                 else:
                     self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
 

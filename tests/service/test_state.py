@@ -225,3 +225,35 @@ def test_an_index_through_another_kind_follows_its_entities() -> None:
     before = {value: list(rows) for value, rows in scores._bitmaps["note.label"].items()}
     state.loaded(3, state.digest)
     assert {value: list(rows) for value, rows in scores._bitmaps["note.label"].items()} == before
+
+
+def test_rows_that_expired_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the front; what is asked of the table stays the same, also when it is empty and filled again."""
+    tables = []
+    for least in (1, 1 << 40):
+        monkeypatch.setattr("service.state.table.PREFIX_ROWS_MIN", least)
+        state, chance = State((NOTE,)), random.Random(11)
+        table, keys = state.tables["note"], list[str]()
+        for number in range(3000):
+            # In the first round everything goes, in the others a part.
+            expiring = number % 1000 > (500, 700, 700)[number // 1000]
+            if keys and expiring:
+                state.apply(number + 1, 1, [remove(keys.pop(0))])
+            elif keys and chance.random() < 0.2:
+                state.apply(number + 1, 1, [put(chance.choice(keys), label=f"l{number % 3}")])
+            else:
+                keys.append(f"k{number}")
+                state.apply(number + 1, 1, [put(keys[-1], label=f"l{number % 3}")])
+        tables.append((state, table))
+    (state, table), (other_state, other) = tables
+    assert len(table._values) < len(other._values) - 500
+    assert state.digest == other_state.digest
+    assert list(table.items()) == list(other.items())
+    for rows in ({"label": ("l1",)}, {}):
+        for descending in (False, True):
+            walked = list(table.walk(table.select(rows), None, descending=descending))
+            assert walked == list(other.walk(other.select(rows), None, descending=descending))
+            after = walked[len(walked) // 2][0]
+            page = list(table.walk(table.select(rows), after, descending=descending))
+            assert page == list(other.walk(other.select(rows), after, descending=descending))
+    assert table.oldest(5) == other.oldest(5)
