@@ -147,6 +147,7 @@ async def _open(settings: Settings, state: State, file_system: FileSystem | None
         index_fields(KINDS),
         epoch=report.epoch,
         file_system=file_system,
+        retention=settings.archive,
         on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
     )
     return log, compactor

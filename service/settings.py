@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from service.passwords import PasswordSettings
+from wal.archive import ArchiveSettings
 from wal.settings import CompactionSettings, LogSettings
 
 ENVIRONMENT_PREFIX = "ANNOLOG_"
@@ -102,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: DataSettings
     log: LogSettings
     compaction: CompactionSettings
+    archive: ArchiveSettings
     limits: LimitSettings
     passwords: PasswordSettings
     sessions: SessionSettings

@@ -2,7 +2,7 @@
 
 The order makes it safe: the new snapshot is synced, read back and verified by the child; its state digest equals the
 one that this server wrote into the seal; only then is it renamed into place, and the directory synced; only after
-that do the segments move to the archive that the *older* of the two kept snapshots covers.
+that are the segments archived that the *older* of the two kept snapshots covers (`wal.archive`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from wal.archive import ArchiveSettings, archive_path, archive_segment, expired, list_archive
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Failure, Job
 from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
@@ -64,6 +65,7 @@ class Compactor:
         epoch: Of this opening.
         file_system: Where; this machine's by default.
         run: Carries out a job; in a process of its own by default.
+        retention: How long archived segments are kept.
         on_failure: Called with the error of a failed compaction.
 
     Attributes:
@@ -80,6 +82,7 @@ class Compactor:
         epoch: int,
         file_system: FileSystem | None = None,
         run: Runner | None = None,
+        retention: ArchiveSettings | None = None,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.status = CompactionStatus()
@@ -89,6 +92,7 @@ class Compactor:
         self._epoch = epoch
         self._file_system = file_system or RealFileSystem()
         self._run_job = run or run_child
+        self._retention = retention or ArchiveSettings()
         self._on_failure = on_failure
         self._segments = directory / LOG_DIRECTORY
         self._snapshots = directory / SNAPSHOT_DIRECTORY
@@ -235,9 +239,13 @@ class Compactor:
         older = sequences[-SNAPSHOTS_KEPT]
         self._file_system.make_directory(self._archive)
         for path in self._segments_between(0, older):
-            self._file_system.rename(path, self._archive / path.name)
-        self._file_system.sync_directory(self._archive)
+            # Durable and read back in the archive before it goes from the log; a crash between leaves both.
+            archive_segment(self._file_system, path, self._archive)
+            self._file_system.remove(path)
         self._file_system.sync_directory(self._segments)
+        for archived in expired(list_archive(self._file_system, self._archive), self._retention, time.time()):
+            self._file_system.remove(archive_path(self._archive, archived.first))
+        self._file_system.sync_directory(self._archive)
         for sequence in sequences[:-SNAPSHOTS_KEPT]:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from wal.archive import archived_sequence, read_archived, seal_seconds, sealed_at
 from wal.change import Record, decode_record
 from wal.compaction import verify as verify_snapshot
 from wal.decision import Last, Verdict, decide
@@ -23,7 +24,7 @@ from wal.judgement import REMEDY, Replayed, Segment, damage_of, facts_of, is_emp
 from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY
 from wal.record import RecordType, Seal, decode_seal
 from wal.scanner import Found
-from wal.segment import first_sequence, read_segment, read_segment_header, scan_segment
+from wal.segment import SegmentHeader, first_sequence, read_segment, scan_segment
 from wal.snapshot import SnapshotReader, list_snapshots, snapshot_path
 
 _TRIES = 5
@@ -130,7 +131,7 @@ def records(
             return
         if index + 1 < len(segments) and segments[index + 1].header.first <= first:
             continue
-        header, data = read_segment(files, segment.path)
+        header, data = _read(files, segment.path)
         for found in scan_segment(header, data):
             if first <= found.header.sequence <= last:
                 yield found.header.sequence, _content(found)
@@ -160,15 +161,21 @@ def _while_files_move(look: Callable[[], _T]) -> _T:
 
 def _segments(files: FileSystem, directory: Path) -> list[Segment]:
     """Return all segments in order."""
+    places = ((directory / LOG_DIRECTORY, first_sequence), (directory / ARCHIVE_DIRECTORY, archived_sequence))
     paths: dict[int, Path] = {}
-    for place in (directory / LOG_DIRECTORY, directory / ARCHIVE_DIRECTORY):
+    for place, sequence_of in places:
         for name in files.list(place):
-            first = first_sequence(name)
+            first = sequence_of(name)
             if first is not None:
                 paths.setdefault(first, place / name)
     if not paths:
         raise NoLogError(f"{directory} holds no log: there is no segment in {directory / LOG_DIRECTORY}.")
-    return [Segment(path, read_segment_header(files, path)) for _, path in sorted(paths.items())]
+    return [Segment(path, _read(files, path)[0]) for _, path in sorted(paths.items())]
+
+
+def _read(files: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:
+    first = archived_sequence(path.name)
+    return read_segment(files, path) if first is None else read_archived(files, path, first)
 
 
 class _Inspector:
@@ -193,7 +200,7 @@ class _Inspector:
 
     def _segment(self, segments: list[Segment], index: int) -> SegmentReport:
         segment = segments[index]
-        header, data = read_segment(self._files, segment.path)
+        header, data = _read(self._files, segment.path)
         scan = scan_segment(header, data)
         last, transactions = Last.NOTHING, 0
         for found in scan:
@@ -210,6 +217,7 @@ class _Inspector:
             damage = damage_of(segment, replayed, facts, row.why)
             # What stands still is damaged; the tail of a server that runs is looked at again.
             raise damage if index + 1 < len(segments) else _MovingError from damage
+        self._check_time(segment.path, scan.ending.position.sequence - 1)
         report = SegmentReport(
             path=str(segment.path.relative_to(self._directory)),
             first=header.first,
@@ -222,6 +230,15 @@ class _Inspector:
         )
         self._on_segment(report)
         return report
+
+    def _check_time(self, path: Path, sequence: int) -> None:
+        """Compare the time that an archived segment tells with its seal's: retention goes by it."""
+        sealed = self._seals.get(sequence)
+        if archived_sequence(path.name) is None or sealed is None:
+            return
+        told, expected = sealed_at(self._files, path), seal_seconds(sealed[1].time)
+        if told != expected:
+            self._refuse(path, sequence, f"the time {told}", f"{expected}, when it was sealed")
 
     def _snapshot(self, path: Path) -> SnapshotReport:
         footer = verify_snapshot(self._files, path)

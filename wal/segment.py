@@ -119,13 +119,22 @@ def read_segment_header(file_system: FileSystem, path: Path) -> SegmentHeader:
     finally:
         file.close()
     header = decode_segment_header(data, path)
-    if header.first != first_sequence(path.name):
+    check_segment_header(header, path, first_sequence(path.name), size)
+    return header
+
+
+def check_segment_header(header: SegmentHeader, path: Path, first: int | None, size: int) -> None:
+    """Check a header against what the file is called and how large it is, in bytes.
+
+    Raises:
+        DamagedError: It does not fit.
+    """
+    if header.first != first:
         found = f"a header for sequence {header.first}"
         raise DamagedError(path, 0, header.first, found=found, expected="the sequence in its name", remedy=_RESTORE)
     if header.size != size:
         expected = f"{header.size} bytes, as prepared"
         raise DamagedError(path, size, header.first, found=f"{size} bytes", expected=expected, remedy=_RESTORE)
-    return header
 
 
 def read_segment(file_system: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:

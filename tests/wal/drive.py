@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.model import DictState, put
+from wal.archive import ArchiveSettings
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
 from wal.errors import WalError
@@ -35,6 +36,7 @@ class Run:
         self.log: Log | None = None
         self.epoch = 0
         self.settings = SETTINGS
+        self.retention = ArchiveSettings(keep_days=1e6)
 
     async def open(self) -> Report:
         """Open the log; the state holds what it says."""
@@ -80,6 +82,7 @@ class Run:
             epoch=self.epoch,
             file_system=self.disk,
             run=self._run_job,
+            retention=self.retention,
         )
         return await compactor.compact()
 
