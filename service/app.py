@@ -21,12 +21,15 @@ from service.passwords import Passwords
 from service.settings import ServerSettings, Settings
 
 
-def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> Services:
+def make_services(
+    settings: Settings, status: Callable[[], dict[str, Any]], compact: Callable[[], None] = lambda: None
+) -> Services:
     """Return what requests are answered with. Its gate is closed until it is given an engine.
 
     Args:
         settings: In force.
         status: Tells what administrators may know of the process and its log.
+        compact: Asks for a snapshot.
     """
     return Services(
         gate=Gate(),
@@ -36,6 +39,7 @@ def make_services(settings: Settings, status: Callable[[], dict[str, Any]]) -> S
         now=now,
         registration_open=_registration_open(settings.server),
         status=status,
+        compact=compact,
         setup=SetupToken(),
         attempts=Attempts(settings.limits.failed_login_seconds, time.monotonic),
     )

@@ -24,7 +24,7 @@ from service.kinds import KINDS
 from service.maintenance import maintain
 from service.settings import Settings
 from service.state.state import State, index_fields
-from wal.compactor import CompactionStatus, Compactor
+from wal.compactor import Compactor
 from wal.errors import OutcomeUnknownError
 from wal.file_system import FileSystem
 from wal.log import Log
@@ -55,7 +55,7 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     state = State(KINDS)
     status = _Status(state)
-    services = make_services(settings, status.told)
+    services = make_services(settings, status.told, status.compact)
     runner = make_runner(make_app(services))
     await runner.setup()
     site = web.TCPSite(runner, settings.server.host, settings.server.port)
@@ -66,7 +66,7 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
             _logger.info("stopped before the log was replayed; nothing was changed")
             return 0
         log, compactor = opened
-        status.compaction = compactor.status
+        status.compactor = compactor
         engine = Engine(state, log, clock.now, settings.limits)
         services.gate.open(engine)
         background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
@@ -86,12 +86,16 @@ class _Status:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.compaction: CompactionStatus | None = None
+        self.compactor: Compactor | None = None
+
+    def compact(self) -> None:
+        if self.compactor is not None:
+            self.compactor.request()
 
     def told(self) -> dict[str, Any]:
         status: dict[str, Any] = {"sequence": self._state.sequence, "entities": dict(self._state.counts)}
-        if self.compaction is not None:
-            status["compaction"] = msgspec.structs.asdict(self.compaction)
+        if self.compactor is not None:
+            status["compaction"] = msgspec.structs.asdict(self.compactor.status)
         return status
 
 

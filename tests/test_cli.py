@@ -174,3 +174,28 @@ def log(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `annolog log`."""
     command = [sys.executable, "-m", "service.cli", "log", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_snapshot_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    """By the server that runs, or on a directory that none uses; a held one is refused with exit code 3."""
+    environment = {**os.environ, "ANNOLOG_PASSWORD": PASSWORD}
+
+    def compact(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "service.cli", "compact", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+    server = Server(tmp_path / "data")
+    try:
+        assert server.call("POST", "/v1/users", {"email": "ada@example.org", "password": PASSWORD})[0] == 201
+        asked = compact("--url", server.url, "--email", "ada@example.org")
+        assert asked.returncode == 0, asked.stderr
+        assert "Made a snapshot at sequence 3" in asked.stdout
+        assert compact(server.directory).returncode == 3
+        assert compact("--url", server.url, "--email", "eve@example.org").returncode == 1
+        assert server.call("POST", "/v1/sessions", {"email": "ada@example.org", "password": PASSWORD})[0] == 201
+    finally:
+        server.process.terminate()
+        server.process.wait()
+    assert "Made a snapshot at sequence" in compact(server.directory).stdout
+    assert len(list((server.directory / "snapshots").glob("*.snap"))) == 2
+    assert compact().returncode == 2

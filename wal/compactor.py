@@ -100,6 +100,7 @@ class Compactor:
         self._compacted_bytes = 0
         self._compacted_at = time.monotonic()
         self._one = asyncio.Lock()
+        self._requested = False
 
     async def run(self, *, check_seconds: float = 1.0) -> None:
         """Compact whenever it is due, until cancelled or the log ends; failures are retried, ever more rarely."""
@@ -119,8 +120,14 @@ class Compactor:
                 self._on_failure(error)
                 await asyncio.sleep(self._delay())
 
+    def request(self) -> None:
+        """Have a snapshot made soon, if anything has changed since the last one."""
+        self._requested = True
+
     def is_due(self) -> bool:
-        """Tell if the log has outgrown its share, or a time has passed since the last snapshot."""
+        """Tell if the log has outgrown its share, a time has passed since the last snapshot, or it was asked for."""
+        if self._requested:
+            return True
         growth = self._log.bytes - self._compacted_bytes
         wanted = max(self._settings.growth_bytes_min, self._settings.growth_share * self.status.snapshot_bytes)
         aged = time.monotonic() - self._compacted_at >= self._settings.age_seconds
@@ -137,6 +144,7 @@ class Compactor:
         """
         async with self._one:
             self.status.running = True
+            self._requested = False
             try:
                 with self._counting():
                     return await self._compact()
@@ -145,6 +153,7 @@ class Compactor:
 
     async def _compact(self) -> Compacted | None:
         refused: NoRoomError | None = None
+        await self._log.prepared()
         try:
             await self._log.rotate()
         except NoRoomError as error:

@@ -120,6 +120,14 @@ class Log:
             and not self._closed
         )
 
+    async def prepared(self) -> None:
+        """Return when the next segment was prepared, or it is known that it cannot be now.
+
+        In a busy log it may have been used again by then: whoever waited longer would wait for ever.
+        """
+        if not (self._prepared or self._prepare_error or self._closed or self.poisoned.done()):
+            await self._prepare_tried.wait()
+
     async def room(self) -> None:
         """Return when there is room, or it is known that there is none."""
         while self.is_filling:

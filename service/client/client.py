@@ -124,6 +124,16 @@ class Client:
         request = Request(method=hdrs.METH_PUT, path=path, body=msgspec.json.encode(body), repeatable=False)
         await self._transport.send(request)
 
+    async def status(self) -> dict[str, Any]:
+        """Return what administrators may know of the server."""
+        answer = await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/status"))
+        return decoded(answer, dict[str, Any], "GET /v1/status")
+
+    async def compact(self) -> dict[str, Any]:
+        """Ask for a snapshot, as an administrator; returns the status before it."""
+        answer = await self._post("/v1/compactions", {}, repeatable=True)
+        return decoded(answer, dict[str, Any], "POST /v1/compactions")
+
     async def _post(self, path: str, body: dict[str, Any], *, repeatable: bool) -> Any:
         request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), repeatable=repeatable)
         return await self._transport.send(request)

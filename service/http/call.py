@@ -101,6 +101,7 @@ class Services:
         now: Gives microseconds since 1970 UTC.
         registration_open: Anybody may register.
         status: Tells what administrators may know of the process and its log, as a JSON object.
+        compact: Asks for a snapshot.
         attempts: Failed logins, which are limited.
         setup: The token of the first administrator, where registration is closed.
         in_flight: Idempotency keys of requests that are not answered yet.
@@ -113,6 +114,7 @@ class Services:
     now: Callable[[], int]
     registration_open: bool
     status: Callable[[], dict[str, Any]]
+    compact: Callable[[], None]
     attempts: Attempts
     setup: SetupToken
     in_flight: set[str] = field(default_factory=set)

@@ -31,6 +31,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/readyz", health.readyz),
         web.get("/problems/{name}", problems.page),
         web.get("/v1/status", health.status),
+        web.post("/v1/compactions", health.compact),
         web.get("/v1/me", USERS.me),
         web.post("/v1/sessions", sessions.log_in),
         web.get("/v1/sessions/current", sessions.current),

@@ -46,3 +46,10 @@ async def test_the_status_waits_for_what_it_tells(engine: FakeEngine) -> None:
 async def administrator(_query: Authenticate) -> Actor:
     """Whoever asks is who can open the control socket."""
     return LOCAL_ADMIN
+
+
+async def test_administrators_ask_for_a_snapshot(admin: Member, anna: Member) -> None:
+    """It is made later; nobody else may."""
+    answer = await admin.call("POST", "/v1/compactions")
+    assert (answer.status, answer.json) == (202, {"status": "under test"})
+    assert (await anna.call("POST", "/v1/compactions")).problem == "forbidden"

@@ -202,3 +202,14 @@ async def test_what_a_failed_compaction_wrote_is_removed() -> None:
         await compactor.compact()
     assert run.disk.list(DIRECTORY / "snapshots") == []
     await run.close()
+
+
+async def test_it_is_due_once_when_it_was_asked_for() -> None:
+    """Whatever the log has grown to."""
+    run, compactor, _ = await opened(CompactionSettings())
+    assert not compactor.is_due()
+    compactor.request()
+    assert compactor.is_due()
+    assert await compactor.compact() is not None
+    assert not compactor.is_due()
+    await run.close()
