@@ -175,7 +175,11 @@ class SnapshotReader:
         self._path = path
         self._file = file_system.open(path)
         self._size = self._file.size()
-        self.header = self._decode_header(self._file.read_at(0, SNAPSHOT_HEADER_BYTES))
+        try:
+            self.header = self._decode_header(self._file.read_at(0, SNAPSHOT_HEADER_BYTES))
+        except BaseException:
+            self._file.close()
+            raise
         self.footer: Footer | None = None
 
     def blocks(self) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from tests.wal.model import DictState
 from wal.change import Change
-from wal.errors import DirectoryLockedError, NoRoomError
+from wal.errors import DamagedError, DirectoryLockedError, NoRoomError
 from wal.file_system import RealFileSystem
 from wal.log import Log
 from wal.opening import open_log
@@ -277,3 +277,22 @@ async def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     log, _ = await open_log(tmp_path, SETTINGS, DictState())
     await log.close()
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["notes.tmp"]
+
+
+async def test_openings_that_fail_leave_no_descriptor(tmp_path: Path) -> None:
+    """Refused because it is held, or because a snapshot is damaged."""
+    descriptors = Path("/proc/self/fd")
+    log, _ = await open_log(tmp_path, SETTINGS, DictState())
+    await log.prepared()
+    before = len(list(descriptors.iterdir()))
+    for _ in range(5):
+        with pytest.raises(DirectoryLockedError):
+            await open_log(tmp_path, SETTINGS, DictState())
+    assert len(list(descriptors.iterdir())) == before
+    await log.close()
+    before = len(list(descriptors.iterdir()))
+    (tmp_path / "snapshots" / f"{9:020d}.snap").write_bytes(bytes(5000))
+    for _ in range(5):
+        with pytest.raises(DamagedError):
+            await open_log(tmp_path, SETTINGS, DictState())
+    assert len(list(descriptors.iterdir())) == before
