@@ -30,6 +30,14 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def await_child(pid: int) -> None:
+    """Return once a process compacts: then it has a child."""
+    deadline = time.monotonic() + 20
+    while not children_of(pid):
+        assert time.monotonic() < deadline, "nothing is compacted"
+        time.sleep(0.002)
+
+
 def await_end(pids: list[int]) -> None:
     """Return once the processes have ended by themselves."""
     deadline = time.monotonic() + 20
@@ -53,11 +61,15 @@ async def test_kill_9_loses_nothing_that_was_said_to_be_durable(tmp_path: Path) 
     chance = random.Random(seed)
     acknowledged: set[str] = set()
     compactions = snapshots = 0
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         process = start(tmp_path)
         assert process.stdout is not None
         acknowledged.add(process.stdout.readline().strip())
-        time.sleep(chance.uniform(0, 0.8))
+        if number % 2:
+            await_child(process.pid)
+            time.sleep(chance.uniform(0, 0.1))
+        else:
+            time.sleep(chance.uniform(0, 0.8))
         children = children_of(process.pid)
         process.kill()
         # The last line may be cut: only whole ones were said.
