@@ -11,12 +11,11 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from service.commands import Invalid
-from service.errors import FieldError, MalformedError
+from service.errors import FieldError, MalformedError, clipped
 from service.settings import LimitSettings
 
 _INTEGER_MAX = 2**63 - 1
 _MANY_DIGITS = re.compile(rb"\d{19}")  # an integer beyond 64 bits has no fewer
-_NAME_SHOWN = 100
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _Body = TypeVar("_Body")
@@ -103,7 +102,7 @@ class _Walk:
                     self.visit(item, depth + 1)
                     self._path.pop()
         elif isinstance(value, int) and abs(value) > _INTEGER_MAX:
-            pointer = "".join(f"/{_escape(_shown(key))}" for key in self._path)
+            pointer = "".join(f"/{_escape(clipped(str(key)))}" for key in self._path)
             self.errors.append(FieldError(pointer, "an integer beyond 64 bits; write it as a string"))
 
 
@@ -111,19 +110,15 @@ def _too_deep(limits: LimitSettings) -> MalformedError:
     return MalformedError(f"The body is nested too deeply; {limits.depth_max} levels are taken.")
 
 
-def _shown(name: str | int) -> str:
-    """Return a member's name as far as it is worth telling."""
-    text = str(name)
-    return text if len(text) <= _NAME_SHOWN else f"{text[:_NAME_SHOWN]}…"
-
-
 def _field_error(message: str, type: type) -> FieldError:  # noqa: A002 - as above
     text, _, path = message.partition(" - at `$")
-    pointer = "".join(f"/{_escape(_shown(name)) or place or '*'}" for name, place, _ in _STEP.findall(path.rstrip("`")))
+    pointer = "".join(
+        f"/{_escape(clipped(name)) or place or '*'}" for name, place, _ in _STEP.findall(path.rstrip("`"))
+    )
     unknown = _UNKNOWN.match(text)
     if unknown is None:
         return FieldError(pointer, text)
-    found = _shown(unknown[1])
+    found = clipped(unknown[1])
     known = getattr(type, "__struct_fields__", ()) if not pointer else ()
     nearest = difflib.get_close_matches(found, known, n=1)
     hint = f" The nearest is {nearest[0]!r}." if nearest else ""

@@ -16,7 +16,11 @@ _SHOWN_MAX = 100
 
 def shown(value: object) -> str:
     """Return what was found, as far as it is worth telling."""
-    text = repr(value)
+    return clipped(repr(value))
+
+
+def clipped(text: str) -> str:
+    """Return a text as far as it is worth telling."""
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 
 

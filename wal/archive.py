@@ -6,10 +6,12 @@ the seal. So `zcat` reads it, and what is missing of the segment's size is zeros
 
 from __future__ import annotations
 
+import gzip
+import io
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -24,19 +26,19 @@ from wal.segment import (
     SegmentHeader,
     check_segment_header,
     decode_segment_header,
+    first_sequence,
     read_seal,
     read_segment,
+    segment_path,
 )
 
-ARCHIVE_SUFFIX = f"{SEGMENT_SUFFIX}.gz"
-_SEQUENCE_DIGITS = 20
+_GZIP_SUFFIX = ".gz"
+ARCHIVE_SUFFIX = f"{SEGMENT_SUFFIX}{_GZIP_SUFFIX}"
 _PIECE_BYTES = 1024 * 1024
 _PAUSE_SECONDS = 0.005
 _LEVEL = 6
-_RAW_DEFLATE = -zlib.MAX_WBITS
-# Magic, method deflate, no flags, seconds, no extra flags, unknown system; then behind the data CRC32 and length.
+# Magic, method deflate, no flags, seconds, no extra flags, unknown system.
 _HEADER = struct.Struct("<2sBBIBB")
-_TRAILER = struct.Struct("<II")
 _MAGIC, _DEFLATE, _UNKNOWN_SYSTEM = b"\x1f\x8b", 8, 255
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86_400
@@ -66,14 +68,12 @@ class Archived(NamedTuple):
 
 def archive_path(directory: Path, first: int) -> Path:
     """Return where a segment is archived."""
-    return directory / f"{first:0{_SEQUENCE_DIGITS}d}{ARCHIVE_SUFFIX}"
+    return segment_path(directory, first).with_suffix(ARCHIVE_SUFFIX)
 
 
 def archived_sequence(name: str) -> int | None:
     """Return the first sequence of an archived segment by its file's name, None if it is another file."""
-    stem = name.removesuffix(ARCHIVE_SUFFIX)
-    is_one = name.endswith(ARCHIVE_SUFFIX) and len(stem) == _SEQUENCE_DIGITS and stem.isdecimal()
-    return int(stem) if is_one else None
+    return first_sequence(name.removesuffix(_GZIP_SUFFIX)) if name.endswith(ARCHIVE_SUFFIX) else None
 
 
 def archive_segment(file_system: FileSystem, path: Path, directory: Path) -> Path:
@@ -97,10 +97,7 @@ def archive_segment(file_system: FileSystem, path: Path, directory: Path) -> Pat
         file_system.remove(temporary)
     file = file_system.open(temporary, create=True)
     try:
-        offset = 0
-        for piece in _compressed(content, seal_seconds(seal.time)):
-            file.write_at(offset, piece)
-            offset += len(piece)
+        file.write_at(0, _compressed(content, seal_seconds(seal.time)))
         file.sync()
         file.drop_cache()
     finally:
@@ -189,11 +186,11 @@ def seal_seconds(time_us: int) -> int:
     return min(time_us // _MICROSECONDS, _SECONDS_MAX)
 
 
-def _compressed(content: bytes, seconds: int) -> Iterator[bytes]:
+def _compressed(content: bytes, seconds: int) -> bytes:
     # In pieces with rests between them: nobody waits for this, and others want the processor.
-    yield _HEADER.pack(_MAGIC, _DEFLATE, 0, seconds, 0, _UNKNOWN_SYSTEM)
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
-    for start in range(0, len(content), _PIECE_BYTES):
-        yield compressor.compress(content[start : start + _PIECE_BYTES])
-        time.sleep(_PAUSE_SECONDS)
-    yield compressor.flush() + _TRAILER.pack(zlib.crc32(content), len(content) & _SECONDS_MAX)
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=buffer, mtime=seconds) as file:
+        for start in range(0, len(content), _PIECE_BYTES):
+            file.write(content[start : start + _PIECE_BYTES])
+            time.sleep(_PAUSE_SECONDS)
+    return buffer.getvalue()

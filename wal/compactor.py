@@ -36,6 +36,7 @@ class CompactionStatus(msgspec.Struct):
     """What administrators may know.
 
     Attributes:
+        requested: One was asked for and has not begun.
         running: One is under way.
         runs: That succeeded since the start.
         failures: Since the last success.
@@ -45,6 +46,7 @@ class CompactionStatus(msgspec.Struct):
         snapshot_bytes: Its size.
     """
 
+    requested: bool = False
     running: bool = False
     runs: int = 0
     failures: int = 0
@@ -100,7 +102,6 @@ class Compactor:
         self._compacted_bytes = 0
         self._compacted_at = time.monotonic()
         self._one = asyncio.Lock()
-        self._requested = False
 
     async def run(self, *, check_seconds: float = 1.0) -> None:
         """Compact whenever it is due, until cancelled or the log ends; failures are retried, ever more rarely."""
@@ -122,11 +123,11 @@ class Compactor:
 
     def request(self) -> None:
         """Have a snapshot made soon, if anything has changed since the last one."""
-        self._requested = True
+        self.status.requested = True
 
     def is_due(self) -> bool:
         """Tell if the log has outgrown its share, a time has passed since the last snapshot, or it was asked for."""
-        if self._requested:
+        if self.status.requested:
             return True
         growth = self._log.bytes - self._compacted_bytes
         wanted = max(self._settings.growth_bytes_min, self._settings.growth_share * self.status.snapshot_bytes)
@@ -144,7 +145,7 @@ class Compactor:
         """
         async with self._one:
             self.status.running = True
-            self._requested = False
+            self.status.requested = False
             try:
                 with self._counting():
                     return await self._compact()

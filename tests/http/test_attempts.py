@@ -73,7 +73,10 @@ def test_success_forgets_the_failures_of_the_account(attempts: Attempts) -> None
     for _ in range(3):
         attempts.begin({"anna": 3})
     attempts.forget("anna")
-    attempts.begin({"anna": 3})
+    for _ in range(3):
+        attempts.begin({"anna": 3})
+    with pytest.raises(TooManyError):
+        attempts.begin({"anna": 3})
 
 
 def test_made_up_accounts_do_not_fill_the_memory(attempts: Attempts) -> None:
