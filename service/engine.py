@@ -240,14 +240,9 @@ class Engine:
                 raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known + ranges)}.")
         is_users = query.kind == "user"
         visible = _folded(query) if is_users else self._visible(query, require_user(context, query.actor))
-        rows = table.select(visible)
-        for name, bound in query.at_least.items():
-            rows = rows & table.at_least(name, bound)
-        if is_users and not caller.is_admin:
-            rows = rows & table.only(caller.user_id or "")
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
-        if since or until:
-            rows = table.between(rows, since, until)
+        only = caller.user_id or "" if is_users and not caller.is_admin else None
+        rows = table.select(visible, at_least=query.at_least, since=since, until=until, only=only)
         items, after = self._page_of(table.walk(rows, query.after, descending=query.descending), query.limit)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)

@@ -10,16 +10,19 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 from pyroaring import BitMap
 
 from service.kinds.base import Index, Kind, terms
+from service.state.indexes import Numbers, Postings, Unique
+from service.state.planner import Condition, intersect, span
+from service.state.rows import Rows
 from wal.block import Block
-from wal.columns import Column, decode_numbers, decode_rows, number_term
+from wal.columns import decode_numbers
 
-_SHARDS = 256
 PREFIX_ROWS_MIN = 4096
 
 
@@ -28,28 +31,6 @@ class _Dated(msgspec.Struct):
 
 
 _dated = msgspec.json.Decoder(_Dated)
-
-
-class ShardedDict:
-    """Ids to rows in many small dicts: a large one stalls everything when it grows."""
-
-    def __init__(self) -> None:
-        self._shards: list[dict[str, int]] = [{} for _ in range(_SHARDS)]
-
-    def get(self, key: str) -> int | None:
-        """Return the row of an id, None if there is none."""
-        return self._shards[hash(key) % _SHARDS].get(key)
-
-    def put(self, key: str, row: int) -> None:
-        """Set the row of an id."""
-        self._shards[hash(key) % _SHARDS][key] = row
-
-    def pop(self, key: str) -> int:
-        """Forget an id and return its row."""
-        return self._shards[hash(key) % _SHARDS].pop(key)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._shards))
 
 
 class Table:
@@ -63,40 +44,39 @@ class Table:
     def __init__(self, kind: Kind, tables: Mapping[str, Table] | None = None) -> None:
         self.kind = kind
         self._tables = {} if tables is None else tables
-        self._rows = ShardedDict()
-        self._alive = BitMap()
-        # The row of the first element of the columns below.
-        self._base = 0
-        self._ids: list[str] = []
+        self._rows = Rows()
+        # Columns, whose first element is that of the row `_rows.base`.
         self._values: list[bytes | None] = []
         self._sequences = array("Q")
         self._created = array("Q")
         self._kept: list[Any] = []
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.row)
-        self._bitmaps: dict[str, dict[str, BitMap]] = {index.name: {} for index in kind.indexes if not index.unique}
-        self._unique: dict[str, dict[str, str]] = {index.name: {} for index in kind.indexes if index.unique}
+        self._postings: dict[str, Postings] = {
+            index.name: Numbers() if index.is_range else Postings() for index in kind.indexes if not index.unique
+        }
+        self._unique = {index.name: Unique() for index in kind.indexes if index.unique}
 
     def __len__(self) -> int:
-        return len(self._alive)
+        return len(self._rows.alive)
 
     def value(self, id: str) -> bytes | None:  # noqa: A002 - the field's name
         """Return an entity's JSON, None if there is none."""
-        row = self._rows.get(id)
-        return None if row is None else self._values[row - self._base]
+        row = self._rows.find(id)
+        return None if row is None else self._values[row - self._rows.base]
 
     def sequence(self, id: str) -> int:  # noqa: A002 - as above
         """Return the sequence of an entity's last change, 0 if there is none."""
-        row = self._rows.get(id)
-        return 0 if row is None else self._sequences[row - self._base]
+        row = self._rows.find(id)
+        return 0 if row is None else self._sequences[row - self._rows.base]
 
     def row(self, id: str) -> Any:  # noqa: A002 - as above
         """Return the decoded members of an entity, None if there is none."""
-        row = self._rows.get(id)
+        row = self._rows.find(id)
         return None if row is None else self._decoded(row)
 
     def holder(self, index: str, value: str) -> str | None:
         """Return the id that holds a unique value, None if none does."""
-        return self._unique[index].get(value)
+        return self._unique[index].holder(value)
 
     def put(self, id: str, value: bytes, sequence: int, position: int) -> bytes | None:  # noqa: A002 - as above
         """Set an entity; returns the value before, None if it is new.
@@ -107,39 +87,39 @@ class Table:
             sequence: Of the record.
             position: Where it is created, if it is new; never less than the one before.
         """
-        row = self._rows.get(id)
-        before = None if row is None else self._values[row - self._base]
+        row = self._rows.find(id)
+        before = None if row is None else self._values[row - self._rows.base]
         if row is None:
             row = self._new_row(id, position)
         else:
             self._unindex(row, id)
-        self._values[row - self._base] = value
-        self._sequences[row - self._base] = sequence
+        place = row - self._rows.base
+        self._values[place] = value
+        self._sequences[place] = sequence
         decoded = self._decoder.decode(value)
-        self._kept[row - self._base] = decoded if self.kind.keeps_rows else None
+        if self.kind.keeps_rows:
+            self._kept[place] = decoded
         self._index(row, id, decoded)
         return before
 
     def load(self, block: Block) -> None:
         """Take over a block of a snapshot: its rows come after those that are there, its columns are the indexes."""
-        base = self._base + len(self._values)
-        self._ids.extend(block.ids)
+        base = self._rows.extend(block.ids)
         self._values.extend(block.values)
         self._sequences.extend(decode_numbers(block.sequences))
         self._created.extend(decode_numbers(block.created))
-        self._alive.add_range(base, self._base + len(self._values))
-        for row, id_ in enumerate(block.ids, start=base):
-            self._rows.put(id_, row)
-        keeps = self.kind.keeps_rows
-        self._kept.extend(map(self._decoder.decode, block.values) if keeps else [None] * len(block.ids))
+        if self.kind.keeps_rows:
+            self._kept.extend(map(self._decoder.decode, block.values))
         for index in self.kind.indexes:
             column = block.columns.get(index.path)
             if index.through is not None:
                 continue
             if column is None:
                 self._reindex(index, base)
+            elif index.unique:
+                self._unique[index.name].load(column, block.ids)
             else:
-                self._load_column(index, column, base)
+                self._postings[index.name].load(column, base)
 
     def loaded(self) -> None:
         """Learn that all tables are loaded: now indexes through other kinds can be made."""
@@ -148,84 +128,111 @@ class Table:
                 continue
             direct = next(other for other in self.kind.indexes if other.path == index.path and other.is_filter)
             found: dict[str, list[BitMap]] = {}
-            for key, rows in self._bitmaps[direct.name].items():
+            for key, rows in self._postings[direct.name]:
                 found.setdefault(self._through(index.through, key), []).append(rows)
-            self._bitmaps[index.name] = {value: BitMap.union(BitMap(), *parts) for value, parts in found.items()}
+            self._postings[index.name] = postings = Postings()
+            for value, parts in found.items():
+                postings.unite(value, BitMap.union(BitMap(), *parts))
 
     def remove(self, id: str) -> bytes:  # noqa: A002 - as above
         """Remove an entity and return its last value."""
-        row = self._rows.pop(id)
+        row = self._rows.find(id)
+        value = None if row is None else self._values[row - self._rows.base]
+        if row is None or value is None:
+            raise AssertionError(f"{id} of {self.kind.name} is removed and is not there")
         self._unindex(row, id)
-        value = self._values[row - self._base]
-        if value is None:
-            raise AssertionError(f"row {row} of {self.kind.name} was empty")
-        self._values[row - self._base] = self._kept[row - self._base] = None
-        self._ids[row - self._base] = ""
-        self._alive.discard(row)
+        self._rows.remove(id)
+        self._values[row - self._rows.base] = None
+        if self.kind.keeps_rows:
+            self._kept[row - self._rows.base] = None
         self._forget_prefix()
         return value
 
-    def select(self, filters: Mapping[str, Iterable[str]]) -> BitMap:
-        """Return the rows that have, in every field named, one of its values."""
-        selected: BitMap | None = None
-        for name, values in filters.items():
-            matching = self._matching(name, values)
-            selected = matching if selected is None else selected & matching
-        return self._alive if selected is None else selected
+    def select(
+        self,
+        filters: Mapping[str, Iterable[str]],
+        *,
+        at_least: Mapping[str, float] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        only: str | None = None,
+    ) -> BitMap:
+        """Return the rows that fulfil all of some conditions; not to be changed.
 
-    def _matching(self, name: str, values: Iterable[str]) -> BitMap:
-        if name in self._unique:
-            holders = self._unique[name]
-            rows = (self._rows.get(holders[value]) for value in values if value in holders)
-            return BitMap([row for row in rows if row is not None])
-        bitmaps = self._bitmaps[name]
-        return BitMap.union(*(bitmaps[value] for value in values if value in bitmaps), BitMap())
-
-    def at_least(self, name: str, bound: float) -> BitMap:
-        """Return the rows whose number in a field is not less than a bound."""
-        (index,) = (index for index in self.kind.indexes if index.name == name)
-        bitmaps, edge = self._bitmaps[name], number_term(bound)
-        rows = BitMap.union(BitMap(), *(found for term, found in bitmaps.items() if int(term) > int(edge)))
-        # A term stands for a thousandth: within that of the bound each row is looked at.
-        rows.update(row for row in bitmaps.get(edge, ()) if getattr(self._decoded(row), index.path) >= bound)
-        return rows
-
-    def only(self, id: str) -> BitMap:  # noqa: A002 - as above
-        """Return the row of one entity, none if there is none."""
-        row = self._rows.get(id)
-        return BitMap() if row is None else BitMap([row])
+        Args:
+            filters: Fields, and of each some values of which a row has one.
+            at_least: Fields with numbers, and what they are not less than.
+            since: A row was created then or later, a time as entities tell them.
+            until: A row was created before then.
+            only: It is the row of the entity with this id.
+        """
+        conditions = [self._having(name, tuple(values)) for name, values in filters.items()]
+        conditions += [self._at_least(name, bound) for name, bound in (at_least or {}).items()]
+        if since is not None or until is not None:
+            first = self._rows.base if since is None else self._created_from(since)
+            conditions.append(span(first, self._rows.end if until is None else self._created_from(until)))
+        if only is not None:
+            conditions.append(Condition(0, lambda: self._row_of(only)))
+        return intersect(conditions, self._rows.alive)
 
     def oldest(self, limit: int) -> list[str]:
         """Return the ids of the first entities in the order of creation, `limit` at most."""
-        return self.ids(self._alive[:limit])
-
-    def between(self, rows: BitMap, since: str | None, until: str | None) -> BitMap:
-        """Return those of `rows` that were created from `since` on and before `until`, times as entities tell them."""
-        first = 0 if since is None else bisect_left(rows, since, key=self._created_at)
-        last = len(rows) if until is None else bisect_left(rows, until, key=self._created_at)
-        return rows[first : max(first, last)]
+        return self.ids(islice(self._rows.alive, limit))
 
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
         for row in self._backward(rows, after) if descending else self._forward(rows, after):
-            value = self._values[row - self._base]
+            value = self._values[row - self._rows.base]
             if value is not None:
-                yield self._created[row - self._base], value
+                yield self._created[row - self._rows.base], value
 
-    def ids(self, rows: BitMap) -> list[str]:
+    def ids(self, rows: Iterable[int]) -> list[str]:
         """Return the ids of rows, in order."""
-        return [self._ids[row - self._base] for row in rows]
+        return [self._rows.id_of(row) for row in rows]
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and value of every entity; for rebuilding and comparing, not for answering."""
-        for row in self._alive:
-            value = self._values[row - self._base]
+        for row in self._rows.alive:
+            value = self._values[row - self._rows.base]
             if value is not None:
-                yield self._ids[row - self._base], value
+                yield self._rows.id_of(row), value
+
+    def look_ups(self) -> dict[tuple[str, str], list[str]]:
+        """Return the ids that each index finds under each value; for comparing, not for answering."""
+        found = {(name, value): self.ids(rows) for name, postings in self._postings.items() for value, rows in postings}
+        return found | {(name, value): [key] for name, unique in self._unique.items() for value, key in unique}
+
+    def _having(self, name: str, values: tuple[str, ...]) -> Condition:
+        if name in self._unique:
+            holders = {self.holder(name, value) for value in values} - {None}
+            return Condition(len(holders), lambda: BitMap.union(BitMap(), *map(self._row_of, holders)))
+        postings = self._postings[name]
+        return Condition(postings.count(values), lambda: postings.matching(values))
+
+    def _at_least(self, name: str, bound: float) -> Condition:
+        (index,) = (index for index in self.kind.indexes if index.name == name)
+        numbers = self._postings[name]
+        if not isinstance(numbers, Numbers):
+            raise TypeError(f"{name} is no index of numbers")
+
+        def number_of(row: int) -> float:
+            return float(getattr(self._decoded(row), index.path))
+
+        return Condition(numbers.count_from(bound), lambda: numbers.at_least(bound, number_of))
+
+    def _row_of(self, id: str | None) -> BitMap:  # noqa: A002 - as above
+        row = None if id is None else self._rows.find(id)
+        return BitMap() if row is None else BitMap([row])
+
+    def _created_from(self, time: str) -> int:
+        """Return the first row that was created at a time, or behind it."""
+        # Times of records never go back, so the order of rows is the order of times too.
+        alive = self._rows.alive
+        place = bisect_left(alive, time, key=self._created_at)
+        return self._rows.end if place == len(alive) else alive[place]
 
     def _created_at(self, row: int) -> str:
-        # Times of records never go back, so the order of rows is the order of times too.
-        return _dated.decode(self._values[row - self._base] or b"").created_at
+        return _dated.decode(self._values[row - self._rows.base] or b"").created_at
 
     def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
         start = 0 if after is None else self._from(after + 1)
@@ -241,66 +248,52 @@ class Table:
 
     def _from(self, position: int) -> int:
         """Return the first row that was created at a position or behind it."""
-        return self._base + bisect_left(self._created, position)
+        return self._rows.base + bisect_left(self._created, position)
 
     def _forget_prefix(self) -> None:
         """Let go of the rows before the first that is alive: what expires goes in the order in which it came."""
-        dead = (self._alive.min() if self._alive else self._base + len(self._values)) - self._base
+        alive = self._rows.alive
+        dead = (alive.min() if alive else self._rows.end) - self._rows.base
         # Seldom, because what stays is moved.
         if dead >= PREFIX_ROWS_MIN and 2 * dead >= len(self._values):
-            for column in (self._ids, self._values, self._sequences, self._created, self._kept):
+            self._rows.forget(dead)
+            for column in (self._values, self._sequences, self._created, self._kept):
                 del column[:dead]
-            self._base += dead
 
     def _new_row(self, id: str, position: int) -> int:  # noqa: A002 - as above
-        row = self._base + len(self._values)
-        self._ids.append(id)
         self._values.append(None)
         self._sequences.append(0)
         self._created.append(position)
-        self._kept.append(None)
-        self._rows.put(id, row)
-        self._alive.add(row)
-        return row
+        if self.kind.keeps_rows:
+            self._kept.append(None)
+        return self._rows.add(id)
 
     def _decoded(self, row: int) -> Any:
-        kept = self._kept[row - self._base]
-        return self._decoder.decode(self._values[row - self._base] or b"") if kept is None else kept
+        place = row - self._rows.base
+        return self._kept[place] if self.kind.keeps_rows else self._decoder.decode(self._values[place] or b"")
 
     def _index(self, row: int, id: str, decoded: msgspec.Struct) -> None:  # noqa: A002 - as above
         for index, value in self._terms(decoded):
             if index.unique:
-                self._unique[index.name][value] = id
+                self._unique[index.name].hold(value, id)
             else:
-                self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
-
-    def _load_column(self, index: Index, column: Column, base: int) -> None:
-        for term, encoded in zip(column.terms, column.rows, strict=True):
-            rows = decode_rows(encoded)
-            if index.unique:
-                self._unique[index.name][term] = self._ids[base + rows[0] - self._base]
-            else:
-                self._bitmaps[index.name].setdefault(term, BitMap()).update(base + row for row in rows)
+                self._postings[index.name].add(value, row)
 
     def _reindex(self, index: Index, base: int) -> None:
         """Index rows whose snapshot was written before there was this index."""
-        for row in range(base, self._base + len(self._values)):
+        for row in range(base, self._rows.end):
             for value in terms(self._decoded(row), index):
                 if index.unique:
-                    self._unique[index.name][value] = self._ids[row - self._base]
+                    self._unique[index.name].hold(value, self._rows.id_of(row))
                 else:
-                    self._bitmaps[index.name].setdefault(value, BitMap()).add(row)
+                    self._postings[index.name].add(value, row)
 
     def _unindex(self, row: int, id: str) -> None:  # noqa: A002 - as above
         for index, value in self._terms(self._decoded(row)):
             if index.unique:
-                if self._unique[index.name].get(value) == id:
-                    del self._unique[index.name][value]
-                continue
-            bitmap = self._bitmaps[index.name][value]
-            bitmap.discard(row)
-            if not bitmap:
-                del self._bitmaps[index.name][value]
+                self._unique[index.name].free(value, id)
+            else:
+                self._postings[index.name].discard(value, row)
 
     def _terms(self, decoded: msgspec.Struct) -> Iterator[tuple[Index, str]]:
         for index in self.kind.indexes:

@@ -22,7 +22,7 @@ def test_a_built_state_is_what_it_says() -> None:
     state = build(5000)
     assert (state.counts["annotation"], state.counts["document"]) == (5000, 100)
     annotations = state.tables["annotation"]
-    assert len(annotations._bitmaps["label"]) == 30
-    assert len(annotations._bitmaps["author_id"]) == 100
+    values = [name for name, _ in annotations.look_ups()]
+    assert (values.count("label"), values.count("author_id")) == (30, 100)
     for name, found in filters(state).items():
         assert len(annotations.select(found)) > 0 or "," in name, name

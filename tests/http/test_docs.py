@@ -9,6 +9,7 @@ from pathlib import Path
 import service.http.problems
 from service.errors import DomainError
 from service.http.routes import routes
+from service.kinds import KINDS
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "http.md").read_text()
 INTERNAL = {"unprocessable"}
@@ -36,4 +37,19 @@ def test_every_problem_is_described() -> None:
         (int(status), name) for status, name in re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", TEXT, re.MULTILINE)
     }
     known = {(cls.status, cls.name) for cls in descendants(DomainError) if cls.name not in INTERNAL}
+    assert described == known
+
+
+def test_every_filter_is_described() -> None:
+    """Of each collection; those of numbers as lower bounds."""
+    described = {
+        collection: re.findall(r"`([a-z_]+)`", filters)
+        for collection, filters in re.findall(r"^\| `([a-z]+)` \| (`.*`) \|$", TEXT, re.MULTILINE)
+    }
+    known = {
+        kind.collection: [index.name for index in kind.indexes if index.is_filter]
+        + [f"{index.name}_ge" for index in kind.indexes if index.is_range]
+        for kind in KINDS
+        if kind.collection
+    }
     assert described == known

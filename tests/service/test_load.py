@@ -32,14 +32,8 @@ def positions(table: Table) -> list[int]:
 
 
 def look_ups(state: State) -> dict[str, Any]:
-    """Return every index as value → ids."""
-    found: dict[str, Any] = {}
-    for name, table in state.tables.items():
-        for index, bitmaps in table._bitmaps.items():
-            found[f"{name}.{index}"] = {value: table.ids(rows) for value, rows in bitmaps.items()}
-        for index, holders in table._unique.items():
-            found[f"{name}.{index}"] = dict(holders)
-    return found
+    """Return what every index finds."""
+    return {name: table.look_ups() for name, table in state.tables.items()}
 
 
 @pytest.fixture
