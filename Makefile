@@ -26,6 +26,7 @@ demo: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.create
+	$(BIN)/python -m bench.scale
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale

@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import click
 
 from bench.load import Target
+from bench.process import SideProcess
 
 TARGET_RATIO = 0.90
 RESULTS = Path("bench/results")
@@ -39,9 +39,8 @@ class Side:
         self.requests: list[int] = []
         self.rates: list[float] = []
         self.cpu: list[float] = []
-        command = [sys.executable, "-m", "bench.side", name, *arguments]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._target = Target(int(self._line()))
+        self._process = SideProcess(name, *arguments)
+        self._target = Target(self._process.port)
 
     async def prepare(self, clients: int, seconds: float) -> None:
         """Make what the rounds need, and warm up."""
@@ -50,27 +49,15 @@ class Side:
 
     async def round(self, clients: int, seconds: float) -> None:
         """Load it once, and keep the figures."""
-        before = self._cpu_seconds()
+        before = self._process.ask("cpu")
         answered = await self._target.load(clients, seconds)
         self.requests.append(answered.requests)
         self.rates.append(answered.requests / answered.seconds)
-        self.cpu.append((self._cpu_seconds() - before) / answered.requests * 1e6)
+        self.cpu.append((self._process.ask("cpu") - before) / answered.requests * 1e6)
 
     def close(self) -> None:
         """End its process."""
-        self._process.communicate()
-
-    def _cpu_seconds(self) -> float:
-        if self._process.stdin is None:
-            raise RuntimeError("the side has no standard input")
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return float(self._line())
-
-    def _line(self) -> str:
-        if self._process.stdout is None:
-            raise RuntimeError("the side has no standard output")
-        return self._process.stdout.readline()
+        self._process.close()
 
 
 async def compare(rounds: int, seconds: float, clients: int) -> dict[str, Any]:

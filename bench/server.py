@@ -16,6 +16,9 @@ class ServerProcess:
 
     Args:
         directory: Of the data; what it logs lies beside it.
+
+    Attributes:
+        ready_seconds: That its first start took.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -23,7 +26,16 @@ class ServerProcess:
         self._log = directory.with_suffix(".log")
         self._port = 0
         self.url = ""
-        self.start()
+        self.ready_seconds = self.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def output(self) -> str:
+        """Return what it has logged."""
+        return self._log.read_text()
 
     def start(self) -> float:
         """Start it, and return the seconds until it was ready."""
@@ -35,15 +47,15 @@ class ServerProcess:
         found = None
         while found is None:
             if self._process.poll() is not None or time.perf_counter() - begin > _READY_SECONDS:
-                raise RuntimeError(f"The server did not start: {self._log.read_text()}")
+                raise RuntimeError(f"The server did not start: {self.output()}")
             time.sleep(0.005)
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", self._log.read_text())
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", self.output())
         self.url, self._port = found[0], int(found[1])
         return time.perf_counter() - begin
 
     def said(self) -> str:
         """Return what it said at its start about what it found."""
-        found = re.search(r"(Recovered: [^\"]*|No existing snapshot found[^\"]*)", self._log.read_text())
+        found = re.search(r"(Recovered: [^\"]*|No existing snapshot found[^\"]*)", self.output())
         return found[0].strip() if found else ""
 
     def kill(self) -> None:

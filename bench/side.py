@@ -1,22 +1,31 @@
-"""One side of the benchmark as a process: the real application, over a durable log or over none.
+"""One side of a benchmark as a process: the real application, over a durable log or over none.
 
-Run as ``python -m bench.side durable DIRECTORY`` or ``python -m bench.side memory``. It prints its port when it is
-ready, and at each line that it reads the CPU seconds that it and the processes it started have used. The durable side
-compacts as a server does.
+Run as ``python -m bench.side durable DIRECTORY``, ``python -m bench.side memory`` or ``python -m bench.side watched
+DIRECTORY``. It prints its port when it is ready, then answers each line that it reads with a line of JSON:
+
+- ``cpu``: the CPU seconds that it and the processes it started have used.
+- ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
+- ``callbacks``: the most CPU time of one callback since the last time, in milliseconds, and what it was (watched).
+
+The durable side compacts as a server does, the watched one only when it is told to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import resource
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from bench.memory_log import MemoryLog
+from bench.scale.callbacks import Callbacks
 from service import clock
 from service.app import make_app, make_runner, make_services
 from service.engine import Engine, Log
@@ -26,6 +35,8 @@ from service.state.state import State, index_fields
 from wal.compactor import Compactor
 from wal.opening import open_log
 
+Answers = dict[str, Callable[[], Awaitable[Any]]]
+
 
 async def run(side: str, directory: Path | None) -> None:
     """Serve until standard input ends."""
@@ -33,10 +44,14 @@ async def run(side: str, directory: Path | None) -> None:
     state = State(KINDS)
     log: Log = MemoryLog()
     compacting: asyncio.Task[None] | None = None
-    if side == "durable" and directory is not None:
+    answers: Answers = {"cpu": _cpu}
+    if directory is not None:
         log, report = await open_log(directory, settings.log, state)
         compactor = Compactor(log, directory, settings.compaction, index_fields(KINDS), epoch=report.epoch)
-        compacting = asyncio.create_task(compactor.run())
+        if side == "durable":
+            compacting = asyncio.create_task(compactor.run())
+        else:
+            answers |= _watching(compactor)
     services = make_services(settings, dict)
     services.gate.open(Engine(state, log, clock.now, settings.limits))
     gc.collect()
@@ -45,11 +60,9 @@ async def run(side: str, directory: Path | None) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    sys.stdout.write(f"{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    while await asyncio.to_thread(sys.stdin.readline):
-        sys.stdout.write(f"{cpu_seconds()}\n")
-        sys.stdout.flush()
+    _say(runner.addresses[0][1])
+    while asked := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        _say(await answers[asked]())
     if compacting is not None:
         compacting.cancel()
     await runner.cleanup()
@@ -64,6 +77,29 @@ def cpu_seconds() -> float:
             # Nanoseconds on the CPU; each child has one thread.
             total += int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
     return total
+
+
+def _watching(compactor: Compactor) -> Answers:
+    watch = Callbacks()
+
+    async def compact() -> tuple[float, float]:
+        begin = time.monotonic()
+        await compactor.compact()
+        return begin, time.monotonic()
+
+    async def callbacks() -> tuple[float, str]:
+        return watch.take()
+
+    return {"compact": compact, "callbacks": callbacks}
+
+
+async def _cpu() -> float:
+    return cpu_seconds()
+
+
+def _say(answer: Any) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -169,7 +170,8 @@ def read_seal(file_system: FileSystem, path: Path) -> tuple[int, bytes, Seal]:
     Raises:
         DamagedError: A record does not verify, or the seal is missing.
     """
-    *_, last = _sealed_records(file_system, path)
+    # Only the last one is kept: a segment has a hundred thousand.
+    (last,) = deque(_sealed_records(file_system, path), maxlen=1)
     return last.header.sequence, last.digest, decode_seal(last.payload)
 
 

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from bench.scale import build, filters, measure, table
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bench.scale import state
+from bench.scale.__main__ import PARTS, main
+from bench.scale.dataset import build
+from bench.scale.report import report
 
 
-def test_a_small_size_gives_every_figure() -> None:
-    """Nothing is zero that takes time or memory."""
-    found = measure(500)
+def test_a_small_size_gives_every_figure_of_the_state() -> None:
+    """Nothing is zero that takes time."""
+    found = state.measure(500)
     assert len(found["create_us"]) == 9
     assert min(found["create_us"]) > 0
-    assert found["snapshot_bytes"] > 500 * 250
-    assert set(found["lists_ms"]) == set(filters(build(500)))
-    text = table([found])
-    assert "| annotations | 500 |" in text
-    assert "| list, label, status, CPU ms |" in text
+    assert "annotations by author_id, label" in found["lists_ms"]
+    assert "extractions by confidence, created_at_ge 0.87" in found["lists_ms"]
 
 
 def test_a_built_state_is_what_it_says() -> None:
-    """Fifty annotations a document, thirty labels, a hundred authors."""
-    state = build(5000)
-    assert (state.counts["annotation"], state.counts["document"]) == (5000, 100)
-    annotations = state.tables["annotation"]
+    """Fifty annotations a document, thirty labels, a hundred authors; and what is asked for finds something."""
+    built = build(5000)
+    assert (built.counts["annotation"], built.counts["document"]) == (5000, 100)
+    annotations = built.tables["annotation"]
     values = [name for name, _ in annotations.look_ups()]
     assert (values.count("label"), values.count("author_id")) == (30, 100)
-    for name, found in filters(state).items():
-        assert len(annotations.select(found)) > 0 or "," in name, name
+    for name in ("label", "author_id", "type", "status", "document_id"):
+        assert annotations.select(state.filters(built, 5000)[name]["filters"]), name
+
+
+def test_a_run_in_small_writes_its_figures_and_its_report(tmp_path: Path) -> None:
+    """All parts but the one of requests, without Redis, which tests do not install."""
+    options = [
+        "--size",
+        "300",
+        "--no-redis",
+        "--rest",
+        "1.5",
+        "--compactions",
+        "1",
+        "--starts",
+        "1",
+        "--results",
+        str(tmp_path),
+    ]
+    parts = [option for name in PARTS if name not in ("http", "written") for option in ("--part", name)]
+    done = CliRunner().invoke(main, [*options, *parts])
+    assert done.exit_code == 0, done.output
+    figures = json.loads((tmp_path / "scale.json").read_text())
+    assert figures["recovery"]["parts"]["values"] > 300 * 250
+    assert len(figures["compaction"]["callbacks_ms"]["compacting"]) == 1
+    assert report(figures) in done.output
