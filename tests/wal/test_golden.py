@@ -8,6 +8,7 @@ import pytest
 from tests.wal.model import DictState
 from wal.columns import decode_rows
 from wal.file_system import RealFileSystem
+from wal.inspection import inspect
 from wal.opening import open_log
 from wal.settings import LogSettings
 from wal.snapshot import SnapshotReader, snapshot_path
@@ -63,3 +64,13 @@ def test_the_columns_of_the_golden_snapshot_are_read() -> None:
     found = {term: list(decode_rows(rows)) for term, rows in zip(column.terms, column.rows, strict=True)}
     reader.close()
     assert found == {"L0": [0, 3, 8], "L1": [1, 4, 6, 9], "L2": [2, 7, 10]}
+
+
+def test_an_archive_of_one_member_a_segment_is_read() -> None:
+    """Two archived segments of the golden log, compressed as one gzip member each, without an index."""
+    found = inspect(GOLDEN / "archive-v1")
+    assert [(one.path.split("/")[0], one.first, one.last, one.transactions) for one in found.segments] == [
+        ("archive", 1, 15, 14),
+        ("archive", 16, 30, 14),
+        ("log", 31, 34, 3),
+    ]
