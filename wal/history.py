@@ -157,9 +157,9 @@ class _Look:
         log = self._directory / LOG_DIRECTORY
         behind = 0 if self._position is None else self._position.sequence
         paths = segment_paths(self._files, self._directory)
-        if behind in paths and paths[behind].parent != log:
+        kept = [path for first, path in paths.items() if first >= behind]
+        if any(path.parent != log for path in kept):
             return None
-        kept = [path for first, path in paths.items() if first >= behind and path.parent == log]
         if not kept:
             raise MovingError from _damage(log, behind, "no segment", "the last segment of the log")
         segments = [Segment(path, read_segment_header(self._files, path)) for path in kept]
