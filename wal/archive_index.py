@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import islice, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,14 +103,13 @@ def hash_of_key(kind: str, id: str) -> int:  # noqa: A002 - the field's name in 
     return int.from_bytes(blake2b(f"{kind}\0{id}".encode(), digest_size=8).digest())
 
 
-def encode_index(header: IndexHeader, entries: Sequence[Entry]) -> bytes:
-    """Return an index as bytes; the entries are sorted."""
+def encode_index(header: IndexHeader, entries: Iterable[Entry]) -> bytes:
+    """Return an index as bytes; the entries are sorted, and as many as the header says."""
     head = _encode_header(header)
     seed = head[_FIELDS_END : _FIELDS_END + _CHECKSUM.size]
-    pages = [head]
-    for number, start in enumerate(range(0, len(entries), _PAGE_ENTRIES)):
-        packed = b"".join(_ENTRY.pack(*entry) for entry in entries[start : start + _PAGE_ENTRIES])
-        page = packed.ljust(_ENTRIES_END, b"\0") + _NUMBER.pack(number)
+    pages, packed = [head], starmap(_ENTRY.pack, entries)
+    while page := b"".join(islice(packed, _PAGE_ENTRIES)):
+        page = page.ljust(_ENTRIES_END, b"\0") + _NUMBER.pack(len(pages) - 1)
         pages.append(page + _page_checksum(seed, page))
     return b"".join(pages)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wal.archive_file import ArchivedSegment, Member
@@ -55,23 +55,24 @@ class IndexBuilder:
             members: How the archived file is divided.
             archive_bytes: Its size.
         """
-        starts = [member.start for member in members]
-        entries = []
-        for bucket in self._buckets:
-            for key_hash, sequence, offset in sorted(bucket):
-                member = members[bisect_right(starts, offset) - 1]
-                entries.append(Entry(key_hash, sequence, member.offset, offset - member.start))
         segment, last = self._header, self.last
         header = IndexHeader(
             segment.first,
             last.header.sequence,
             archive_bytes,
-            len(entries),
+            sum(map(len, self._buckets)),
             segment.log_id,
             segment.previous,
             last.digest,
         )
-        return encode_index(header, entries)
+        return encode_index(header, self._entries(members))
+
+    def _entries(self, members: Sequence[Member]) -> Iterator[Entry]:
+        starts = [member.start for member in members]
+        for bucket in self._buckets:
+            for key_hash, sequence, offset in sorted(bucket):
+                member = members[bisect_right(starts, offset) - 1]
+                yield Entry(key_hash, sequence, member.offset, offset - member.start)
 
 
 def check_index(file_system: FileSystem, directory: Path, archived: ArchivedSegment, builder: IndexBuilder) -> bool:

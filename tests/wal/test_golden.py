@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.wal.model import DictState
+from wal.archive_file import archive_path, read_archived
 from wal.columns import decode_rows
 from wal.file_system import RealFileSystem
 from wal.inspection import inspect
@@ -66,11 +67,14 @@ def test_the_columns_of_the_golden_snapshot_are_read() -> None:
     assert found == {"L0": [0, 3, 8], "L1": [1, 4, 6, 9], "L2": [2, 7, 10]}
 
 
-def test_an_archive_of_one_member_a_segment_is_read() -> None:
-    """Two archived segments of the golden log, compressed as one gzip member each, without an index."""
-    found = inspect(GOLDEN / "archive-v1")
-    assert [(one.path.split("/")[0], one.first, one.last, one.transactions) for one in found.segments] == [
-        ("archive", 1, 15, 14),
-        ("archive", 16, 30, 14),
-        ("log", 31, 34, 3),
+@pytest.mark.parametrize(("name", "index"), [("archive-v1", False), ("archive-index-v1", True)])
+def test_archives_of_one_member_a_segment_and_of_several_with_an_index_are_read(name: str, index: bool) -> None:
+    """The golden log of version 1, its sealed segments archived; an index still says what its segment leads to."""
+    found = inspect(GOLDEN / name)
+    assert [(one.path.split("/")[0], one.first, one.last, one.transactions, one.index) for one in found.segments] == [
+        ("archive", 1, 15, 14, index),
+        ("archive", 16, 30, 14, index),
+        ("log", 31, 34, 3, None),
     ]
+    members = len(read_archived(RealFileSystem(), archive_path(GOLDEN / name / "archive", 16), 16).members)
+    assert (members > 1) is index

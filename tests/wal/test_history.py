@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -163,10 +162,11 @@ async def test_without_an_index_the_segment_is_read_whole(past: tuple[SimulatedD
         assert scanned == [archive_path(ARCHIVE, first) for first in firsts[1:]]
 
 
-def test_the_golden_archive_has_a_history(tmp_path: Path) -> None:
-    """Of single members without indexes, and a log behind them."""
-    shutil.copytree(Path(__file__).parent.parent / "golden" / "archive-v1", tmp_path / "data")
-    found = [past for number in (3, 20, 29) for past in history(tmp_path / "data", "note", f"key{number:02d}")]
+@pytest.mark.parametrize("name", ["archive-v1", "archive-index-v1"])
+def test_golden_archives_have_a_history(name: str) -> None:
+    """With and without indexes, and a log behind them."""
+    directory = Path(__file__).parent.parent / "golden" / name
+    found = [past for number in (3, 20, 29) for past in history(directory, "note", f"key{number:02d}")]
     assert [(past.sequence, past.change.value) for past in found] == [
         (sequence, (b"value %d" % number).ljust(400)) for sequence, number in ((4, 3), (22, 20), (32, 29))
     ]
