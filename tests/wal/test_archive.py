@@ -213,6 +213,10 @@ async def test_a_file_of_members_that_is_cut_or_goes_on_is_refused() -> None:
                 read_archived(disk, path, 1)
         else:
             assert read_archived(disk, path, 1).data != read_segment(disk, segment_path(LOG, 1))[1]
+    disk.content(path)[:] = content
+    disk.content(path)[max(starts) + 4] ^= 1
+    with pytest.raises(DamagedError, match="another time"):
+        read_archived(disk, path, 1)
     disk.content(path)[:] = content + b"x"
     with pytest.raises(DamagedError, match="another beginning"):
         read_archived(disk, path, 1)
@@ -242,6 +246,9 @@ async def test_a_power_cut_while_archiving_leaves_both_or_what_the_next_prune_me
     undisturbed = base.survivor(0)
     expected = archive(undisturbed)
     assert len(expected) == 2
+    # The simulated disk keeps the order of names in a directory; others need not.
+    names = [operation for operation in undisturbed.operations if operation in {"rename", "sync_directory"}]
+    assert names == ["rename", "sync_directory", "rename", "sync_directory", "sync_directory"]
     halves = 0
     for cut in range(len(undisturbed.operations) - 1):
         disk = base.survivor(0)

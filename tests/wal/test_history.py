@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import threading
 from collections.abc import Callable
@@ -267,12 +268,15 @@ class BusyDisk(SimulatedDisk):
 
     before: Path | None = None
     act: Callable[[], object] = staticmethod(lambda: None)
+    unreadable: Path | None = None
 
     def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
         """Open, perhaps after something else happened."""
         if path == self.before:
             self.before = None
             self.act()
+        if path == self.unreadable:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         return super().open(path, create=create)
 
 
@@ -305,9 +309,16 @@ async def test_retention_meanwhile_is_no_damage(past: tuple[SimulatedDisk, Told]
     base, expected = past
     firsts, nobody = archived(base), ("note", "nobody")
     behind = [*firsts, int(logged(base)[0].split(".")[0])][3]
-    for key, before in ((nobody, firsts[0]), (nobody, firsts[2]), (KEYS[0], firsts[0])):
+    assert expected[KEYS[0]][0].sequence < firsts[1]
+    for key, before in (
+        (nobody, archive_path(ARCHIVE, firsts[0])),
+        (nobody, archive_path(ARCHIVE, firsts[2])),
+        (KEYS[0], archive_path(ARCHIVE, firsts[0])),
+        # The index told where to look, and then it was gone.
+        (KEYS[0], index_path(ARCHIVE, firsts[0])),
+    ):
         disk = busy(base)
-        disk.before, disk.act = archive_path(ARCHIVE, before), pruning(disk, firsts[:3])
+        disk.before, disk.act = before, pruning(disk, firsts[:3])
         assert told(disk, key) == [past for past in expected.get(key, []) if past.sequence >= behind]
     disk = busy(base)
     disk.before, disk.act = archive_path(ARCHIVE, firsts[2]), pruning(disk, firsts[:3])
@@ -333,6 +344,27 @@ async def test_retention_between_two_listings_is_no_damage(past: tuple[Simulated
         else:
             assert told(disk, key) == []
     assert expected[KEYS[0]]
+
+
+async def test_what_only_looks_like_retention_is_refused(past: tuple[SimulatedDisk, Told]) -> None:
+    """A file that is listed and cannot be opened; a log in the place of ours, when the archive has gone."""
+    base, _ = past
+    disk = busy(base)
+    disk.unreadable = archive_path(ARCHIVE, archived(base)[1])
+    with pytest.raises(FileNotFoundError):
+        told(disk, ("note", "nobody"))
+    other, _ = await written(7)
+    assert logged(other) == logged(base)
+    disk = busy(base)
+
+    def replace() -> None:
+        pruning(disk, archived(disk))()
+        for name in logged(base):
+            disk.content(LOG / name)[:] = other.content(LOG / name)
+
+    disk.before, disk.act = LOG / logged(base)[0], replace
+    with pytest.raises(DamagedError, match="a segment from"):
+        told(disk, ("note", "nobody"))
 
 
 def pruning(disk: SimulatedDisk, firsts: list[int]) -> Callable[[], None]:
