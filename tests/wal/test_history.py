@@ -310,16 +310,18 @@ async def test_retention_meanwhile_is_no_damage(past: tuple[SimulatedDisk, Told]
     firsts, nobody = archived(base), ("note", "nobody")
     behind = [*firsts, int(logged(base)[0].split(".")[0])][3]
     assert expected[KEYS[0]][0].sequence < firsts[1]
-    for key, before in (
-        (nobody, archive_path(ARCHIVE, firsts[0])),
-        (nobody, archive_path(ARCHIVE, firsts[2])),
-        (KEYS[0], archive_path(ARCHIVE, firsts[0])),
+    for key, before, gone in (
+        (nobody, archive_path(ARCHIVE, firsts[0]), 3),
+        (nobody, archive_path(ARCHIVE, firsts[2]), 3),
+        (KEYS[0], archive_path(ARCHIVE, firsts[0]), 3),
         # The index told where to look, and then it was gone.
-        (KEYS[0], index_path(ARCHIVE, firsts[0])),
+        (KEYS[0], index_path(ARCHIVE, firsts[0]), 3),
+        (KEYS[0], index_path(ARCHIVE, firsts[0]), 1),
     ):
         disk = busy(base)
-        disk.before, disk.act = before, pruning(disk, firsts[:3])
-        assert told(disk, key) == [past for past in expected.get(key, []) if past.sequence >= behind]
+        disk.before, disk.act = before, pruning(disk, firsts[:gone])
+        begin = behind if gone == 3 else firsts[1]
+        assert told(disk, key) == [past for past in expected.get(key, []) if past.sequence >= begin]
     disk = busy(base)
     disk.before, disk.act = archive_path(ARCHIVE, firsts[2]), pruning(disk, firsts[:3])
     with pytest.raises(FileNotFoundError):

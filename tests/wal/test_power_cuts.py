@@ -82,7 +82,7 @@ async def test_a_power_cut_within_a_recovery_from_a_snapshot_changes_nothing(com
             after = await check_prefix(before, again.survivor(operation))
             await after.close()
         else:
-            again.cut_at = None
+            again.cut_at, again.off = None, False
             await run.close()
             assert report.snapshot > 0
             break
@@ -108,7 +108,7 @@ async def test_a_power_cut_within_recovery_changes_nothing() -> None:
                 after = await check_prefix(before, again.survivor(operation))
                 await after.close()
             else:
-                again.cut_at = None
+                again.cut_at, again.off = None, False
                 await run.close()
                 break
             operation += 1
