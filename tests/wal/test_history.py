@@ -132,9 +132,8 @@ async def test_every_change_of_every_key_is_told(seed: int) -> None:
     assert told(disk, ("note", "nobody")) == told(disk, ("else", "n1")) == []
 
 
-async def test_members_are_read_one_by_one(past: tuple[SimulatedDisk, Told]) -> None:
+async def test_members_are_read_one_by_one() -> None:
     """In an archive whose segments are divided into many, the same is told."""
-    disk, expected = past
     run = Run(SimulatedDisk())
     await run.open()
     assert run.log is not None
