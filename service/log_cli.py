@@ -11,13 +11,17 @@ import msgspec
 from tqdm import tqdm
 
 from service.clock import format_time
+from service.kinds import KINDS
 from wal.change import Change, Record
 from wal.errors import DamagedError, UnsupportedFormatError, WalError
+from wal.history import history
 from wal.inspection import Inspection, SegmentReport, inspect, records
+from wal.past import Past
 from wal.record import Seal
 
 EXIT_REFUSED = 1
 EXIT_DAMAGED = 4
+_KINDS = {kind.name: kind for kind in KINDS}
 _directory = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
@@ -36,6 +40,9 @@ def verify_command(directory: Path) -> None:
         f"Sound: {transactions} transactions up to sequence {tail.last} in {len(found.segments)} segments, "
         f"{len(found.snapshots)} snapshots. The last segment is {tail.end}."
     )
+    missing = sum(segment.index is False for segment in found.segments)
+    if missing:
+        click.echo(f"{missing} archived segments have no index: a history reads them whole.")
 
 
 @log_group.command("inspect")
@@ -54,6 +61,34 @@ def inspect_command(directory: Path, span: str | None, as_json: bool) -> None:
             click.echo(msgspec.json.encode(_told(sequence, content)).decode() if as_json else _line(sequence, content))
     except (WalError, OSError) as error:
         _fail(error)
+
+
+@log_group.command("history")
+@_directory
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@click.argument("id_", metavar="ID")
+@click.option("--values", is_flag=True, help="With the values, of kinds that are served.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, changes one a line.")
+def history_command(directory: Path, kind: str, id_: str, values: bool, as_json: bool) -> None:
+    """Show every change of an entity that the archive and the log still hold, the oldest first."""
+    if values and _KINDS[kind].collection is None:
+        served = ", ".join(name for name, one in _KINDS.items() if one.collection is not None)
+        raise click.BadParameter(f"a {kind} is never served, nor shown; values of {served} are", param_hint="--values")
+    shown = _told_past if as_json else _past_line
+    found = 0
+    try:
+        for past in history(directory, kind, id_, on_scan=_note_scan):
+            click.echo(shown(past, values))
+            found += 1
+    except (WalError, OSError) as error:
+        _fail(error)
+    if not found:
+        click.echo(f"annolog: no change of {kind} {id_} is retained.", err=True)
+        sys.exit(EXIT_REFUSED)
+
+
+def _note_scan(path: Path) -> None:
+    click.echo(f"annolog: {path} has no index and is read whole.", err=True)
 
 
 def _inspect(directory: Path) -> Inspection:
@@ -78,10 +113,12 @@ def _span(text: str) -> tuple[int, int]:
 
 
 def _tables(found: Inspection) -> str:
-    lines = [f"log {found.log_id}", "", "segment  sequences  transactions  epoch  bytes used  of  end"]
+    lines = [f"log {found.log_id}", "", "segment  sequences  transactions  epoch  bytes used  of  end  index"]
     for one in found.segments:
         span = f"{one.first} to {one.last}"
-        lines.append(f"{one.path}  {span}  {one.transactions}  {one.epoch}  {one.used_bytes}  {one.bytes}  {one.end}")
+        index = "-" if one.index is None else "yes" if one.index else "none"
+        sizes = f"{one.used_bytes}  {one.bytes}"
+        lines.append(f"{one.path}  {span}  {one.transactions}  {one.epoch}  {sizes}  {one.end}  {index}")
     lines += ["", "snapshot  sequence  epoch  bytes  entities"]
     for snapshot in found.snapshots:
         entities = ", ".join(f"{count} {kind}" for kind, count in snapshot.entities.items())
@@ -103,6 +140,26 @@ def _told(sequence: int, content: Record | Seal) -> dict[str, Any]:
         return {"sequence": sequence, "time": format_time(content.time), "seal": kind, "state_digest": state}
     head = {"sequence": sequence, "time": format_time(content.time), "actor": content.actor}
     return head | {"operation": content.operation, "changes": [_told_change(change) for change in content.changes]}
+
+
+def _past_line(past: Past, values: bool) -> str:
+    change = past.change
+    size = "deleted" if change.value is None else f"{len(change.value)} bytes"
+    line = f"{past.sequence}  {format_time(past.time)}  {past.actor or '-'}  {past.operation}  {change.event}  {size}"
+    value = change.before if change.value is None else change.value
+    return f"{line}  {value.decode()}" if values and value is not None else line
+
+
+def _told_past(past: Past, values: bool) -> str:
+    head = {"sequence": past.sequence, "time": format_time(past.time), "actor": past.actor, "operation": past.operation}
+    told = head | _told_change(past.change)
+    if values:
+        told |= {"value": _raw(past.change.value), "before": _raw(past.change.before)}
+    return msgspec.json.encode(told).decode()
+
+
+def _raw(value: bytes | None) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(value)
 
 
 def _told_change(change: Change) -> dict[str, Any]:

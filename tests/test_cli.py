@@ -170,6 +170,65 @@ def test_the_log_is_verified_and_shown_while_the_server_runs_and_afterwards(tmp_
     assert log("inspect", server.directory, "--records", "x").returncode == 2
 
 
+def test_the_history_of_an_entity_is_told_from_the_archive_and_the_log(tmp_path: Path) -> None:
+    """While the server runs: who did what when; values on request, and only of kinds that are served."""
+    server = Server(tmp_path / "data")
+    environment = {**os.environ, "ANNOLOG_PASSWORD": PASSWORD}
+    ask = ["compact", "--url", server.url, "--email", "ada@example.org"]
+    try:
+        credentials = {"email": "ada@example.org", "password": PASSWORD}
+        user = server.call("POST", "/v1/users", credentials)[1]["id"]
+        token = server.call("POST", "/v1/sessions", credentials)[1]["token"]
+        key = server.call("POST", "/v1/documents", {"title": "secret plans", "text": "Marie"}, token)[1]["id"]
+        for method, body in (("PATCH", {"title": "b"}), ("DELETE", None), ("PUT", {"title": "c"}), ("PATCH", {})):
+            assert run(*ask, **environment).returncode == 0
+            assert server.call(method, f"/v1/documents/{key}", body, token)[0] in {200, 201, 204}
+        archive = server.directory / "archive"
+        assert len(list(archive.glob("*.gz"))) > 1
+        told = [
+            json.loads(line) for line in log("history", server.directory, "document", key, "--json").stdout.splitlines()
+        ]
+        events = ["created", "updated", "deleted", "created", "updated"]
+        assert [one["event"] for one in told] == [f"document.{event}" for event in events]
+        assert [one["previous"] for one in told[1:]] == [
+            told[0]["sequence"],
+            told[1]["sequence"],
+            0,
+            told[3]["sequence"],
+        ]
+        assert {one["actor"] for one in told} == {user}
+        lines = log("history", server.directory, "document", key).stdout
+        assert [line.split("  ")[0] for line in lines.splitlines()] == [str(one["sequence"]) for one in told]
+        assert "secret" not in lines + json.dumps(told)
+        shown = log("history", server.directory, "document", key, "--values", "--json").stdout.splitlines()
+        values = [json.loads(line) for line in shown]
+        assert [one["value"] and one["value"]["title"] for one in values] == ["secret plans", "b", None, "c", "c"]
+        assert values[2]["before"]["title"] == "b"
+        assert "secret plans" in log("history", server.directory, "document", key, "--values").stdout
+    finally:
+        server.process.terminate()
+        server.process.wait()
+    hashes = log("history", server.directory, "credential", user)
+    assert (hashes.returncode, "credential.created" in hashes.stdout, "argon2" in hashes.stdout) == (0, True, False)
+    refused = log("history", server.directory, "credential", user, "--values")
+    assert refused.returncode == 2
+    assert "a credential is never served, nor shown" in refused.stderr
+    assert log("history", server.directory, "nothing", user).returncode == 2
+    nobody = log("history", server.directory, "user", "user_x")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "no change of user user_x is retained" in nobody.stderr
+    (index, *_) = sorted(archive.glob("*.index"))
+    index.write_bytes(index.read_bytes()[:-1])
+    for command in (("verify",), ("history", "document", key)):
+        damaged = log(command[0], server.directory, *command[1:])
+        assert (damaged.returncode, f"{index} is damaged" in damaged.stderr) == (4, True)
+    index.unlink()
+    assert "1 archived segments have no index" in log("verify", server.directory).stdout
+    again = log("history", server.directory, "document", key)
+    assert (again.returncode, again.stdout) == (0, lines)
+    assert f"{index.with_suffix('.gz')} has no index and is read whole" in again.stderr
+
+
 def log(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `annolog log`."""
     command = [sys.executable, "-m", "service.cli", "log", *map(str, arguments)]

@@ -1,16 +1,13 @@
 """The archive: sealed segments that no start needs any more, compressed, until retention lets them go.
 
-An archived segment is a gzip file (RFC 1952) of the segment up to its last record; its time field holds the time of
-the seal. So `zcat` reads it, and what is missing of the segment's size is zeros.
+Beside each lies its index (`wal.archive_index`), which is durable before the archived segment has its name, so a
+crash leaves both or nothing that counts: what it leaves besides is removed by the next prune, or replaced, because
+the segment itself is still in the log.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import struct
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -18,32 +15,28 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from wal.archive_file import (
+    ARCHIVE_SUFFIX,
+    MEMBER_BYTES,
+    PAUSE_SECONDS,
+    archive_path,
+    archived_sequence,
+    compress,
+    read_archived,
+    sealed_at,
+)
+from wal.archive_index import INDEX_SUFFIX, index_path, index_sequence
 from wal.errors import DamagedError
 from wal.file_system import FileSystem
+from wal.index_builder import IndexBuilder
 from wal.layout import TEMPORARY_SUFFIX
-from wal.segment import (
-    SEGMENT_SUFFIX,
-    SegmentHeader,
-    check_segment_header,
-    decode_segment_header,
-    first_sequence,
-    read_seal,
-    read_segment,
-    segment_path,
-)
+from wal.record import decode_seal
+from wal.segment import SegmentHeader, read_segment, sealed_records
 
-_GZIP_SUFFIX = ".gz"
-ARCHIVE_SUFFIX = f"{SEGMENT_SUFFIX}{_GZIP_SUFFIX}"
-_PIECE_BYTES = 1024 * 1024
-_PAUSE_SECONDS = 0.005
-_LEVEL = 6
-# Magic, method deflate, no flags, seconds, no extra flags, unknown system.
-_HEADER = struct.Struct("<2sBBIBB")
-_MAGIC, _DEFLATE, _UNKNOWN_SYSTEM = b"\x1f\x8b", 8, 255
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86_400
 _SECONDS_MAX = 2**32 - 1
-_RESTORE = "Nothing needs it at a start: move it out of the archive, or restore it from a copy."
+_AGAIN = "The segment is still in the log. Check the disk; the next compaction archives it again."
 
 
 class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +44,7 @@ class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         keep_days: Since they were sealed.
-        keep_bytes: Of all of them; the oldest go first.
+        keep_bytes: Of all of them with their indexes; the oldest go first.
     """
 
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
@@ -59,108 +52,79 @@ class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Archived(NamedTuple):
-    """An archived segment: its first sequence, when it was sealed (seconds since 1970 UTC), its size in bytes."""
+    """An archived segment: its first sequence, when it was sealed (seconds since 1970 UTC), its size with its index."""
 
     first: int
     sealed_at: int
     size: int
 
 
-def archive_path(directory: Path, first: int) -> Path:
-    """Return where a segment is archived."""
-    return segment_path(directory, first).with_suffix(ARCHIVE_SUFFIX)
-
-
-def archived_sequence(name: str) -> int | None:
-    """Return the first sequence of an archived segment by its file's name, None if it is another file."""
-    return first_sequence(name.removesuffix(_GZIP_SUFFIX)) if name.endswith(ARCHIVE_SUFFIX) else None
-
-
-def archive_segment(file_system: FileSystem, path: Path, directory: Path) -> Path:
-    """Put a sealed segment into the archive, durably, and read it back; the segment itself stays.
+def archive_segment(file_system: FileSystem, path: Path, directory: Path, *, member_bytes: int = MEMBER_BYTES) -> Path:
+    """Put a sealed segment and its index into the archive, durably, and read them back; the segment itself stays.
 
     Args:
         file_system: Where.
         path: Of the segment.
         directory: The archive.
+        member_bytes: How much is compressed as one piece; a record that is larger is one by itself.
 
     Raises:
         DamagedError: The segment does not verify, or the archive does not give it back.
         OSError: The disk refused.
     """
-    _, _, seal = read_seal(file_system, path)
     header, data = read_segment(file_system, path)
-    content = data.rstrip(b"\0")
-    target = archive_path(directory, header.first)
-    temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-    if temporary.name in file_system.list(directory):
-        file_system.remove(temporary)
-    file = file_system.open(temporary, create=True)
-    try:
-        file.write_at(0, _compressed(content, seal_seconds(seal.time)))
-        file.sync()
-        file.drop_cache()
-    finally:
-        file.close()
-    if read_archived(file_system, temporary, header.first) != (header, data):
-        raise DamagedError(
-            temporary, 0, header.first, found="another content than was written", expected=str(path), remedy=_RESTORE
-        )
-    file_system.rename(temporary, target)
-    file_system.sync_directory(directory)
+    content, index = _encoded(path, header, data, member_bytes)
+    target, index_target = archive_path(directory, header.first), index_path(directory, header.first)
+    temporary = _write(file_system, target, content)
+    if read_archived(file_system, temporary, header.first)[:2] != (header, data):
+        raise _not_given_back(temporary, header.first, path)
+    index_temporary = _write(file_system, index_target, index)
+    if _content(file_system, index_temporary) != index:
+        raise _not_given_back(index_temporary, header.first, path)
+    for source, name in ((index_temporary, index_target), (temporary, target)):
+        file_system.rename(source, name)
+        # Nothing says in which order two names of a directory reach the disk.
+        file_system.sync_directory(directory)
     return target
 
 
-def read_archived(file_system: FileSystem, path: Path, first: int) -> tuple[SegmentHeader, bytes]:
-    """Return header and whole content of an archived segment.
+def prune_archive(file_system: FileSystem, directory: Path, settings: ArchiveSettings, now: float) -> None:
+    """Remove what is past its time, each segment with its index, and what a crash left of others.
 
     Args:
         file_system: Where.
-        path: Of the file.
-        first: The sequence that its header must name.
+        directory: The archive.
+        settings: How long, and how much.
+        now: Seconds since 1970 UTC.
 
     Raises:
-        DamagedError: It cannot be decompressed, or does not hold this segment.
-        UnsupportedFormatError: A newer release wrote it.
+        OSError: The disk refused.
     """
-    file = file_system.open(path)
-    try:
-        data = file.read_at(0, file.size())
-    finally:
-        file.close()
-    begin = _HEADER.pack(_MAGIC, _DEFLATE, 0, 0, 0, _UNKNOWN_SYSTEM)
-    if data[:4] + bytes(4) + data[8 : _HEADER.size] != begin:
-        raise DamagedError(path, 0, first, found="another beginning", expected="a gzip header", remedy=_RESTORE)
-    try:
-        content = zlib.decompress(data, wbits=16 + zlib.MAX_WBITS)
-    except zlib.error as error:
-        raise DamagedError(path, 0, first, found=str(error), expected="a gzip file", remedy=_RESTORE) from error
-    header = decode_segment_header(content, path)
-    check_segment_header(header, path, first, max(header.size, len(content)))
-    return header, content.ljust(header.size, b"\0")
+    for archived in expired(list_archive(file_system, directory), settings, now):
+        file_system.remove(archive_path(directory, archived.first))
+    # The indexes after their segments: who looks on finds both, or neither.
+    names = file_system.list(directory)
+    for name in names:
+        first = index_sequence(name)
+        is_orphan = first is not None and archive_path(directory, first).name not in names
+        is_unfinished = name.endswith((f"{ARCHIVE_SUFFIX}{TEMPORARY_SUFFIX}", f"{INDEX_SUFFIX}{TEMPORARY_SUFFIX}"))
+        if is_orphan or is_unfinished:
+            file_system.remove(directory / name)
+    file_system.sync_directory(directory)
 
 
 def list_archive(file_system: FileSystem, directory: Path) -> list[Archived]:
     """Return what is archived, the oldest first."""
     found: list[Archived] = []
     latest = 0
-    for first in sorted(filter(None, map(archived_sequence, file_system.list(directory)))):
-        path = archive_path(directory, first)
-        file = file_system.open(path)
-        size = file.size()
-        file.close()
+    names = set(file_system.list(directory))
+    for first in sorted(filter(None, map(archived_sequence, names))):
+        path, index = archive_path(directory, first), index_path(directory, first)
+        size = _size(file_system, path) + (_size(file_system, index) if index.name in names else 0)
         # Times never go back. Whatever rots in one file, it does not make the others look old.
         latest = max(latest, sealed_at(file_system, path))
         found.append(Archived(first, latest, size))
     return found
-
-
-def sealed_at(file_system: FileSystem, path: Path) -> int:
-    """Return when an archived segment says that it was sealed, in seconds since 1970 UTC; 0 if it cannot be read."""
-    file = file_system.open(path)
-    head = file.read_at(0, _HEADER.size)
-    file.close()
-    return int(_HEADER.unpack(head)[3]) if len(head) == _HEADER.size else 0
 
 
 def expired(archived: Sequence[Archived], settings: ArchiveSettings, now: float) -> list[Archived]:
@@ -186,11 +150,50 @@ def seal_seconds(time_us: int) -> int:
     return min(time_us // _MICROSECONDS, _SECONDS_MAX)
 
 
-def _compressed(content: bytes, seconds: int) -> bytes:
-    # In pieces with rests between them: nobody waits for this, and others want the processor.
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=buffer, mtime=seconds) as file:
-        for start in range(0, len(content), _PIECE_BYTES):
-            file.write(content[start : start + _PIECE_BYTES])
-            time.sleep(_PAUSE_SECONDS)
-    return buffer.getvalue()
+def _encoded(path: Path, header: SegmentHeader, data: bytes, member_bytes: int) -> tuple[bytes, bytes]:
+    """Return a segment's archived form and its index."""
+    builder, bounds = IndexBuilder(header), [0]
+    for found in sealed_records(path, header, data):
+        if found.end - bounds[-1] > member_bytes:
+            bounds.append(found.offset)
+            time.sleep(PAUSE_SECONDS)
+        builder.add(found)
+    last = builder.last
+    content, members = compress(data, [*bounds, last.end], seal_seconds(decode_seal(last.payload).time))
+    return content, builder.encode(members, len(content))
+
+
+def _write(file_system: FileSystem, target: Path, content: bytes) -> Path:
+    """Write a file under a temporary name, so that the next reads come from the disk; returns its path."""
+    temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
+    if temporary.name in file_system.list(target.parent):
+        file_system.remove(temporary)
+    file = file_system.open(temporary, create=True)
+    try:
+        file.write_at(0, content)
+        file.sync()
+        file.drop_cache()
+    finally:
+        file.close()
+    return temporary
+
+
+def _content(file_system: FileSystem, path: Path) -> bytes:
+    file = file_system.open(path)
+    try:
+        return file.read_at(0, file.size())
+    finally:
+        file.close()
+
+
+def _size(file_system: FileSystem, path: Path) -> int:
+    file = file_system.open(path)
+    try:
+        return file.size()
+    finally:
+        file.close()
+
+
+def _not_given_back(path: Path, first: int, segment: Path) -> DamagedError:
+    found = "another content than was written"
+    return DamagedError(path, 0, first, found=found, expected=f"what {segment} holds", remedy=_AGAIN)

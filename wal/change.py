@@ -61,10 +61,27 @@ class RawRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     changes: list[msgspec.Raw]
 
 
+class _Key(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The beginning of a change; the rest is skipped."""
+
+    salt: bytes
+    event: str
+    kind: str
+    id: str
+
+
+class _KeysRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    time: int
+    actor: str | None
+    operation: str
+    changes: list[_Key]
+
+
 _encoder = msgspec.msgpack.Encoder()
 _record_decoder = msgspec.msgpack.Decoder(Record)
 encode_change = _encoder.encode
 decode_change = msgspec.msgpack.Decoder(Change).decode
+_keys_decoder = msgspec.msgpack.Decoder(_KeysRecord)
 decode_raw_record = msgspec.msgpack.Decoder(RawRecord).decode
 
 
@@ -80,3 +97,12 @@ def decode_record(payload: bytes | memoryview) -> Record:
         msgspec.DecodeError: The payload is not a record's.
     """
     return _record_decoder.decode(payload)
+
+
+def decode_keys(payload: bytes) -> set[tuple[str, str]]:
+    """Return kind and id of each entity that a payload's record changes.
+
+    Raises:
+        msgspec.DecodeError: The payload is not a record's.
+    """
+    return {(change.kind, change.id) for change in _keys_decoder.decode(payload).changes}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from wal.archive import ArchiveSettings, archive_path, archive_segment, expired, list_archive
+from wal.archive import ArchiveSettings, archive_segment, prune_archive
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Failure, Job
 from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
@@ -253,9 +253,7 @@ class Compactor:
             archive_segment(self._file_system, path, self._archive)
             self._file_system.remove(path)
         self._file_system.sync_directory(self._segments)
-        for archived in expired(list_archive(self._file_system, self._archive), self._retention, time.time()):
-            self._file_system.remove(archive_path(self._archive, archived.first))
-        self._file_system.sync_directory(self._archive)
+        prune_archive(self._file_system, self._archive, self._retention, time.time())
         for sequence in sequences[:-SNAPSHOTS_KEPT]:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)

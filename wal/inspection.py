@@ -1,35 +1,34 @@
 """Looking on: what a data directory holds, and if all of it verifies. Nothing is changed, also while a server runs.
 
 Every record of the archive and the log is read, in order: checksums, sequences, the chain of digests from segment to
-segment, seals. Every entity of the snapshots is hashed, and each snapshot is compared with the seal that it was taken
-at. What only a replay can tell, that the records lead to the state that was sealed, is left to the next start.
+segment, seals; each index of the archive is made again and compared. Every entity of the snapshots is hashed, and
+each snapshot is compared with the seal that it was taken at. What only a replay can tell, that the records lead to the
+state that was sealed, is left to the next start.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
-from wal.archive import archived_sequence, read_archived, seal_seconds, sealed_at
+from wal.archive import seal_seconds
+from wal.archive_file import archived_sequence, read_archived, sealed_at
 from wal.change import Record, decode_record
 from wal.compaction import verify as verify_snapshot
-from wal.decision import Last, Verdict, decide
-from wal.errors import DamagedError, WalError
+from wal.decision import Verdict
+from wal.errors import DamagedError
 from wal.file_system import FileSystem, ReadOnlyFileSystem
-from wal.judgement import REMEDY, Replayed, Segment, damage_of, facts_of, is_empty_tail, last_of
-from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, SNAPSHOT_DIRECTORY
+from wal.index_builder import IndexBuilder, check_index
+from wal.judgement import REMEDY, Segment
+from wal.layout import SNAPSHOT_DIRECTORY
+from wal.looking import read_whole, scan_judged, segment_paths, while_files_move
 from wal.record import RecordType, Seal, decode_seal
 from wal.scanner import Found
-from wal.segment import SegmentHeader, first_sequence, read_segment, scan_segment
+from wal.segment import read_segment, scan_segment
 from wal.snapshot import SnapshotReader, list_snapshots, snapshot_path
 
-_TRIES = 5
-_PAUSE_SECONDS = 0.05
-_T = TypeVar("_T")
 _ENDS = {
     Verdict.NEXT: "sealed",
     Verdict.APPEND: "shut down",
@@ -37,10 +36,6 @@ _ENDS = {
     Verdict.CUT: "open, with an unfinished batch: a server writes it, or was killed",
     Verdict.UNDO_ROTATION: "open, with an unfinished rotation: a server rotates, or was killed",
 }
-
-
-class NoLogError(WalError):
-    """There is no log in this directory."""
 
 
 class SegmentReport(msgspec.Struct, frozen=True):
@@ -55,6 +50,7 @@ class SegmentReport(msgspec.Struct, frozen=True):
         used_bytes: Up to the end of the last record.
         bytes: Of the file.
         end: How it ends.
+        index: If there is an index beside it; None for a segment of the log, which needs none.
     """
 
     path: str
@@ -65,6 +61,7 @@ class SegmentReport(msgspec.Struct, frozen=True):
     used_bytes: int
     bytes: int
     end: str
+    index: bool | None
 
 
 class SnapshotReport(msgspec.Struct, frozen=True):
@@ -111,7 +108,7 @@ def inspect(
         OSError: Something cannot be read.
     """
     files = file_system or ReadOnlyFileSystem()
-    return _while_files_move(lambda: _Inspector(files, directory, on_segment).run())
+    return while_files_move(lambda: _Inspector(files, directory, on_segment).run())
 
 
 def records(
@@ -125,13 +122,13 @@ def records(
         OSError: Something cannot be read.
     """
     files = file_system or ReadOnlyFileSystem()
-    segments = _while_files_move(lambda: _segments(files, directory))
+    segments = while_files_move(lambda: _segments(files, directory))
     for index, segment in enumerate(segments):
         if segment.header.first > last:
             return
         if index + 1 < len(segments) and segments[index + 1].header.first <= first:
             continue
-        header, data = _read(files, segment.path)
+        header, data = read_whole(files, segment.path)
         for found in scan_segment(header, data):
             if first <= found.header.sequence <= last:
                 yield found.header.sequence, _content(found)
@@ -142,40 +139,8 @@ def _content(found: Found) -> Record | Seal:
     return decode_record(found.payload) if is_transaction else decode_seal(found.payload)
 
 
-class _MovingError(Exception):
-    """The last segment is not whole at this moment: it is written, or was just sealed."""
-
-
-def _while_files_move(look: Callable[[], _T]) -> _T:
-    """Look again when a file was archived between its listing and its reading, or the tail was being written."""
-    for _ in range(_TRIES - 1):
-        try:
-            return look()
-        except (FileNotFoundError, _MovingError):
-            time.sleep(_PAUSE_SECONDS)
-    try:
-        return look()
-    except _MovingError as error:
-        raise error.__cause__ or error from None
-
-
 def _segments(files: FileSystem, directory: Path) -> list[Segment]:
-    """Return all segments in order."""
-    places = ((directory / LOG_DIRECTORY, first_sequence), (directory / ARCHIVE_DIRECTORY, archived_sequence))
-    paths: dict[int, Path] = {}
-    for place, sequence_of in places:
-        for name in files.list(place):
-            first = sequence_of(name)
-            if first is not None:
-                paths.setdefault(first, place / name)
-    if not paths:
-        raise NoLogError(f"{directory} holds no log: there is no segment in {directory / LOG_DIRECTORY}.")
-    return [Segment(path, _read(files, path)[0]) for _, path in sorted(paths.items())]
-
-
-def _read(files: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:
-    first = archived_sequence(path.name)
-    return read_segment(files, path) if first is None else read_archived(files, path, first)
+    return [Segment(path, read_whole(files, path)[0]) for path in segment_paths(files, directory).values()]
 
 
 class _Inspector:
@@ -200,33 +165,32 @@ class _Inspector:
 
     def _segment(self, segments: list[Segment], index: int) -> SegmentReport:
         segment = segments[index]
-        header, data = _read(self._files, segment.path)
-        scan = scan_segment(header, data)
-        last, transactions = Last.NOTHING, 0
-        for found in scan:
-            last = last_of(found, header)
+        first = archived_sequence(segment.path.name)
+        archived = None if first is None else read_archived(self._files, segment.path, first)
+        header, data = read_segment(self._files, segment.path) if archived is None else archived[:2]
+        builder = IndexBuilder(header)
+        transactions = 0
+
+        def note(found: Found) -> None:
+            nonlocal transactions
             transactions += found.header.type == RecordType.TRANSACTION
             if found.header.type == RecordType.ROTATION_SEAL:
                 self._seals[found.header.sequence] = found.digest, decode_seal(found.payload)
-        if scan.ending is None:
-            raise AssertionError("a scan that was read to its end has an ending")
-        replayed = Replayed(last, scan.ending)
-        facts = facts_of(segments, index, replayed, is_empty=is_empty_tail(self._files, segments, index + 1))
-        row = decide(facts)
-        if row.verdict is Verdict.REFUSE:
-            damage = damage_of(segment, replayed, facts, row.why)
-            # What stands still is damaged; the tail of a server that runs is looked at again.
-            raise damage if index + 1 < len(segments) else _MovingError from damage
-        self._check_time(segment.path, scan.ending.position.sequence - 1)
+            if archived is not None:
+                builder.add(found)
+
+        ending, row = scan_judged(self._files, segments, index, (header, data), note)
+        self._check_time(segment.path, ending.position.sequence - 1)
         report = SegmentReport(
             path=str(segment.path.relative_to(self._directory)),
             first=header.first,
-            last=scan.ending.position.sequence - 1,
+            last=ending.position.sequence - 1,
             transactions=transactions,
             epoch=header.epoch,
-            used_bytes=scan.ending.offset,
+            used_bytes=ending.offset,
             bytes=len(data),
             end=_ENDS[row.verdict],
+            index=None if archived is None else check_index(self._files, segment.path.parent, archived, builder),
         )
         self._on_segment(report)
         return report

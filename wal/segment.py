@@ -159,7 +159,7 @@ def read_sealed(file_system: FileSystem, path: Path) -> Iterator[tuple[int, Reco
     Raises:
         DamagedError: A record does not verify, or the seal is missing.
     """
-    for found in _sealed_records(file_system, path):
+    for found in sealed_records(path, *read_segment(file_system, path)):
         if found.header.type == RecordType.TRANSACTION:
             yield found.header.sequence, decode_record(found.payload)
 
@@ -171,12 +171,21 @@ def read_seal(file_system: FileSystem, path: Path) -> tuple[int, bytes, Seal]:
         DamagedError: A record does not verify, or the seal is missing.
     """
     # Only the last one is kept: a segment has a hundred thousand.
-    (last,) = deque(_sealed_records(file_system, path), maxlen=1)
+    (last,) = deque(sealed_records(path, *read_segment(file_system, path)), maxlen=1)
     return last.header.sequence, last.digest, decode_seal(last.payload)
 
 
-def _sealed_records(file_system: FileSystem, path: Path) -> Iterator[Found]:
-    header, data = read_segment(file_system, path)
+def sealed_records(path: Path, header: SegmentHeader, data: bytes) -> Iterator[Found]:
+    """Yield the records of a segment that ends with a rotation seal, the seal as the last one.
+
+    Args:
+        path: Of the file, for errors.
+        header: The segment's.
+        data: The whole segment.
+
+    Raises:
+        DamagedError: A record does not verify, or the seal is missing.
+    """
     scan = scan_segment(header, data)
     sealed = False
     for found in scan:

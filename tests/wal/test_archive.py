@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.simulated_disk import SimulatedDisk
+from tests.simulated_disk import PowerCutError, SimulatedDisk, SimulatedFile
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from wal.archive import (
     Archived,
     ArchiveSettings,
-    archive_path,
     archive_segment,
-    archived_sequence,
     expired,
     list_archive,
-    read_archived,
+    prune_archive,
 )
+from wal.archive_file import Member, archive_path, archived_sequence, read_archived, read_member
+from wal.archive_index import index_path
 from wal.errors import DamagedError
-from wal.segment import read_segment, segment_path
+from wal.segment import read_segment, scan_segment, segment_path
 
 ARCHIVE, LOG = DIRECTORY / "archive", DIRECTORY / "log"
 DAY = 86_400
 
 
-async def rotated() -> SimulatedDisk:
+async def rotated(disk: SimulatedDisk | None = None) -> SimulatedDisk:
     """Return a disk with a sealed segment."""
-    run = Run(SimulatedDisk())
+    run = Run(disk or SimulatedDisk())
     await run.open()
     assert run.log is not None
     await run.append(20)
@@ -44,24 +45,47 @@ async def test_an_archived_segment_gives_back_every_byte() -> None:
     segment = segment_path(LOG, 1)
     path = archive_segment(disk, segment, ARCHIVE)
     assert path == archive_path(ARCHIVE, 1)
-    assert read_archived(disk, path, 1) == read_segment(disk, segment)
+    assert read_archived(disk, path, 1)[:2] == read_segment(disk, segment)
     content = bytes(disk.content(path))
     assert len(content) < SETTINGS.segment_bytes / 4
     assert gzip.decompress(content) == bytes(disk.content(segment)).rstrip(b"\0")
     assert [one.first for one in list_archive(disk, ARCHIVE)] == [1]
-    assert disk.list(ARCHIVE) == [path.name]
+    assert disk.list(ARCHIVE) == [path.name, index_path(ARCHIVE, 1).name]
 
 
-async def test_what_the_disk_does_not_give_back_is_not_archived(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read back before it counts; a try that was cut off is made again."""
-    disk = await rotated()
-    monkeypatch.setattr("wal.archive._compressed", lambda content, _: gzip.compress(content[:-1], mtime=0))
-    with pytest.raises(DamagedError):
+class ForgetfulDisk(SimulatedDisk):
+    """Loses the last byte of what is written into one file, while told to."""
+
+    forgets: Path | None = None
+
+    def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
+        """Open a file that may forget."""
+        file = super().open(path, create=create)
+        return ForgetfulFile(self, self._names[path]) if path == self.forgets else file
+
+
+class ForgetfulFile(SimulatedFile):
+    """A file that loses the last byte of what is written."""
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write all but the last byte."""
+        super().write_at(offset, data[:-1])
+
+
+@pytest.mark.parametrize("path", [archive_path(ARCHIVE, 1), index_path(ARCHIVE, 1)])
+async def test_what_the_disk_does_not_give_back_is_not_archived(path: Path) -> None:
+    """Segment and index are read back before they count; a try that failed is made again."""
+    disk = await rotated(ForgetfulDisk())
+    assert isinstance(disk, ForgetfulDisk)
+    disk.forgets = path.with_name(f"{path.name}.tmp")
+    with pytest.raises(DamagedError) as caught:
         archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    assert caught.value.path == disk.forgets
     assert list_archive(disk, ARCHIVE) == []
-    monkeypatch.undo()
+    disk.forgets = None
     archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
     assert len(list_archive(disk, ARCHIVE)) == 1
+    assert len(disk.list(ARCHIVE)) == 2
 
 
 async def test_a_segment_that_is_not_sealed_is_not_archived() -> None:
@@ -104,21 +128,27 @@ def test_the_oldest_go_first_by_age_and_by_size(days: float, size: int, gone: in
     assert found == archived[:gone]
 
 
+def pair(archived: list[Archived]) -> list[str]:
+    """Return the names of archived segments and their indexes."""
+    return [path(ARCHIVE, one.first).name for one in archived for path in (archive_path, index_path)]
+
+
 async def test_retention_removes_what_is_past_it_and_a_start_does_not_mind() -> None:
     """After a compaction; records of these tests are of 1970."""
     run = Run(SimulatedDisk())
-    run.retention = ArchiveSettings(keep_bytes=2500, keep_days=1e6)
+    run.retention = ArchiveSettings(keep_bytes=6500, keep_days=1e6)
     await run.open()
     for _ in range(6):
         await run.append(20)
         await run.compact()
     kept = list_archive(run.disk, ARCHIVE)
     assert kept[0].first > 1
-    assert 0 < sum(one.size for one in kept) <= 2500
+    assert run.disk.list(ARCHIVE) == sorted(pair(kept))
+    assert 0 < sum(one.size for one in kept) <= 6500
     run.retention = ArchiveSettings()
     await run.append(20)
     await run.compact()
-    assert list_archive(run.disk, ARCHIVE) == []
+    assert run.disk.list(ARCHIVE) == []
     await run.close()
     again = Run(run.disk)
     await again.open()
@@ -134,8 +164,122 @@ async def test_a_rotten_time_makes_no_other_segment_look_old() -> None:
         await run.append(20)
         await run.compact()
     await run.close()
-    names = run.disk.list(ARCHIVE)
+    names = [archive_path(ARCHIVE, one.first).name for one in list_archive(run.disk, ARCHIVE)]
     path = Path(ARCHIVE / names[0])
     run.disk.content(path)[4:8] = (9 * DAY).to_bytes(4, "little")
     run.disk.content(ARCHIVE / names[1])[4:8] = bytes(4)
     assert {one.sealed_at for one in list_archive(run.disk, ARCHIVE)} == {9 * DAY}
+
+
+async def test_the_size_of_an_archived_segment_counts_its_index() -> None:
+    """Retention lets both go together."""
+    disk = await rotated()
+    path = archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    (archived,) = list_archive(disk, ARCHIVE)
+    assert archived.size == len(disk.content(path)) + len(disk.content(index_path(ARCHIVE, 1)))
+
+
+async def test_members_hold_whole_records_and_one_gives_back_its_part() -> None:
+    """A record that is larger than a member is one by itself."""
+    disk = await rotated()
+    header, data = read_segment(disk, segment_path(LOG, 1))
+    whole = archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    assert len(read_archived(disk, whole, 1).members) == 1
+    bounds = [found.offset for found in scan_segment(header, data)]
+    for member_bytes in (1, 1000, 5000):
+        path = archive_segment(disk, segment_path(LOG, 1), ARCHIVE, member_bytes=member_bytes)
+        archived = read_archived(disk, path, 1)
+        assert (archived.header, archived.data) == (header, data)
+        assert archived.file_bytes == len(disk.content(path))
+        assert gzip.decompress(bytes(disk.content(path))) == data.rstrip(b"\0")
+        assert {member.start for member in archived.members} <= {0, *bounds}
+        if member_bytes == 1:
+            assert [member.start for member in archived.members] == [0, *bounds]
+        for member, behind in pairwise([*archived.members, Member(0, len(data.rstrip(b"\0")))]):
+            assert behind.start - member.start <= max(member_bytes, 4096)
+            assert read_member(disk, path, 1, member.offset) == data[member.start : behind.start]
+
+
+async def test_a_file_of_members_that_is_cut_or_goes_on_is_refused() -> None:
+    """Wherever it is cut: the seal is in the last member."""
+    disk = await rotated()
+    path = archive_segment(disk, segment_path(LOG, 1), ARCHIVE, member_bytes=1000)
+    content = bytes(disk.content(path))
+    starts = {member.offset for member in read_archived(disk, path, 1).members}
+    for end in range(len(content)):
+        disk.content(path)[:] = content[:end]
+        if end not in starts or not end:
+            with pytest.raises(DamagedError):
+                read_archived(disk, path, 1)
+        else:
+            assert read_archived(disk, path, 1).data != read_segment(disk, segment_path(LOG, 1))[1]
+    disk.content(path)[:] = content
+    disk.content(path)[max(starts) + 4] ^= 1
+    with pytest.raises(DamagedError, match="another time"):
+        read_archived(disk, path, 1)
+    disk.content(path)[:] = content + b"x"
+    with pytest.raises(DamagedError, match="another beginning"):
+        read_archived(disk, path, 1)
+
+
+async def test_a_prune_removes_what_a_crash_left() -> None:
+    """Unfinished files, and an index whose segment is gone; other files stay."""
+    disk = await rotated()
+    archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    left = [path.with_name(f"{path.name}.tmp") for path in (archive_path(ARCHIVE, 21), index_path(ARCHIVE, 21))]
+    left.append(index_path(ARCHIVE, 7))
+    for path in (*left, ARCHIVE / "notes.txt"):
+        disk.open(path, create=True)
+    prune_archive(disk, ARCHIVE, ArchiveSettings(keep_days=1e6), 0)
+    assert disk.list(ARCHIVE) == [*sorted(path(ARCHIVE, 1).name for path in (archive_path, index_path)), "notes.txt"]
+
+
+async def test_a_power_cut_while_archiving_leaves_both_or_what_the_next_prune_mends() -> None:
+    """At every operation: an archived segment is never without its index, and the next try ends with both alone."""
+    base = await rotated()
+
+    def archive(disk: SimulatedDisk) -> dict[str, bytes]:
+        archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+        prune_archive(disk, ARCHIVE, ArchiveSettings(keep_days=1e6), 0)
+        return {name: bytes(disk.content(ARCHIVE / name)) for name in disk.list(ARCHIVE)}
+
+    undisturbed = base.survivor(0)
+    expected = archive(undisturbed)
+    assert len(expected) == 2
+    # The simulated disk keeps the order of names in a directory; others need not.
+    names = [operation for operation in undisturbed.operations if operation in {"rename", "sync_directory"}]
+    assert names == ["rename", "sync_directory", "rename", "sync_directory", "sync_directory"]
+    halves = 0
+    for cut in range(len(undisturbed.operations) - 1):
+        disk = base.survivor(0)
+        disk.cut_at = cut
+        with pytest.raises(PowerCutError):
+            archive(disk)
+        for seed in range(8):
+            found = disk.survivor(seed)
+            names = [name for name in found.list(ARCHIVE) if not name.endswith(".tmp")]
+            halves += len(names) == 1
+            assert archive_path(ARCHIVE, 1).name not in names or len(names) == 2
+            for name in names:
+                assert bytes(found.content(ARCHIVE / name)) == expected[name]
+            assert archive(found) == expected
+    assert halves
+
+
+async def test_a_power_cut_while_retention_removes_is_mended_by_the_next_prune() -> None:
+    """At every operation: an index without its segment goes the next time."""
+    disk = await rotated()
+    archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    gone = ArchiveSettings(keep_bytes=0)
+    undisturbed = disk.survivor(0)
+    prune_archive(undisturbed, ARCHIVE, gone, 0)
+    assert undisturbed.list(ARCHIVE) == []
+    for cut in range(len(undisturbed.operations) - 1):
+        for seed in range(4):
+            disturbed = disk.survivor(0)
+            disturbed.cut_at = cut
+            with pytest.raises(PowerCutError):
+                prune_archive(disturbed, ARCHIVE, gone, 0)
+            found = disturbed.survivor(seed)
+            prune_archive(found, ARCHIVE, gone, 0)
+            assert found.list(ARCHIVE) == []

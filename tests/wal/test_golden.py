@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.wal.model import DictState
+from wal.archive_file import archive_path, read_archived
 from wal.columns import decode_rows
 from wal.file_system import RealFileSystem
+from wal.inspection import inspect
 from wal.opening import open_log
 from wal.settings import LogSettings
 from wal.snapshot import SnapshotReader, snapshot_path
@@ -63,3 +65,16 @@ def test_the_columns_of_the_golden_snapshot_are_read() -> None:
     found = {term: list(decode_rows(rows)) for term, rows in zip(column.terms, column.rows, strict=True)}
     reader.close()
     assert found == {"L0": [0, 3, 8], "L1": [1, 4, 6, 9], "L2": [2, 7, 10]}
+
+
+@pytest.mark.parametrize(("name", "index"), [("archive-v1", False), ("archive-index-v1", True)])
+def test_archives_of_one_member_a_segment_and_of_several_with_an_index_are_read(name: str, index: bool) -> None:
+    """The golden log of version 1, its sealed segments archived; an index still says what its segment leads to."""
+    found = inspect(GOLDEN / name)
+    assert [(one.path.split("/")[0], one.first, one.last, one.transactions, one.index) for one in found.segments] == [
+        ("archive", 1, 15, 14, index),
+        ("archive", 16, 30, 14, index),
+        ("log", 31, 34, 3, None),
+    ]
+    members = len(read_archived(RealFileSystem(), archive_path(GOLDEN / name / "archive", 16), 16).members)
+    assert (members > 1) is index

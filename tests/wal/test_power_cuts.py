@@ -59,6 +59,9 @@ async def test_no_power_cut_during_compactions_loses_what_was_acknowledged() -> 
             after = await check_prefix(before, disk.survivor(cut * SURVIVORS + seed))
             await after.append(2)
             await after.compact()
+            archived = [name.split(".", 1) for name in after.disk.list(DIRECTORY / "archive")]
+            assert {kind for _, kind in archived} <= {"wal.gz", "wal.index"}, "what a crash left was not mended"
+            assert len({first for first, _ in archived}) * 2 == len(archived)
             await after.close()
             await check_prefix(after, after.disk.survivor(seed))
 
@@ -79,7 +82,7 @@ async def test_a_power_cut_within_a_recovery_from_a_snapshot_changes_nothing(com
             after = await check_prefix(before, again.survivor(operation))
             await after.close()
         else:
-            again.cut_at = None
+            again.cut_at, again.off = None, False
             await run.close()
             assert report.snapshot > 0
             break
@@ -105,7 +108,7 @@ async def test_a_power_cut_within_recovery_changes_nothing() -> None:
                 after = await check_prefix(before, again.survivor(operation))
                 await after.close()
             else:
-                again.cut_at = None
+                again.cut_at, again.off = None, False
                 await run.close()
                 break
             operation += 1
