@@ -59,8 +59,23 @@ class Archived(NamedTuple):
     size: int
 
 
-def archive_segment(file_system: FileSystem, path: Path, directory: Path, *, member_bytes: int = MEMBER_BYTES) -> Path:
-    """Put a sealed segment and its index into the archive, durably, and read them back; the segment itself stays.
+class ArchiveJob(msgspec.Struct, frozen=True, tag="archive"):
+    """Which segment to write into which directory of an archive."""
+
+    segment: str
+    directory: str
+
+
+class Written(msgspec.Struct, frozen=True, tag="archived"):
+    """A segment was written into the archive, under temporary names, and read back; its first sequence."""
+
+    first: int
+
+
+def write_archived(
+    file_system: FileSystem, path: Path, directory: Path, *, member_bytes: int = MEMBER_BYTES
+) -> Written:
+    """Write a sealed segment and its index into the archive under temporary names, durably, and read them back.
 
     Args:
         file_system: Where.
@@ -74,18 +89,27 @@ def archive_segment(file_system: FileSystem, path: Path, directory: Path, *, mem
     """
     header, data = read_segment(file_system, path)
     content, index = _encoded(path, header, data, member_bytes)
-    target, index_target = archive_path(directory, header.first), index_path(directory, header.first)
-    temporary = _write(file_system, target, content)
+    temporary, index_temporary = _temporaries(directory, header.first)
+    _write(file_system, temporary, content)
     if read_archived(file_system, temporary, header.first)[:2] != (header, data):
         raise _not_given_back(temporary, header.first, path)
-    index_temporary = _write(file_system, index_target, index)
+    _write(file_system, index_temporary, index)
     if _content(file_system, index_temporary) != index:
         raise _not_given_back(index_temporary, header.first, path)
-    for source, name in ((index_temporary, index_target), (temporary, target)):
+    return Written(header.first)
+
+
+def publish_archived(file_system: FileSystem, directory: Path, first: int) -> None:
+    """Give what `write_archived` wrote its names, durably; the segment may go from the log after that.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    temporary, index_temporary = _temporaries(directory, first)
+    for source, name in ((index_temporary, index_path(directory, first)), (temporary, archive_path(directory, first))):
         file_system.rename(source, name)
         # Nothing says in which order two names of a directory reach the disk.
         file_system.sync_directory(directory)
-    return target
 
 
 def prune_archive(file_system: FileSystem, directory: Path, settings: ArchiveSettings, now: float) -> None:
@@ -163,19 +187,24 @@ def _encoded(path: Path, header: SegmentHeader, data: bytes, member_bytes: int) 
     return content, builder.encode(members, len(content))
 
 
-def _write(file_system: FileSystem, target: Path, content: bytes) -> Path:
-    """Write a file under a temporary name, so that the next reads come from the disk; returns its path."""
-    temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-    if temporary.name in file_system.list(target.parent):
-        file_system.remove(temporary)
-    file = file_system.open(temporary, create=True)
+def _temporaries(directory: Path, first: int) -> tuple[Path, Path]:
+    """Return the names under which a segment and its index are written."""
+    paths = archive_path(directory, first), index_path(directory, first)
+    segment, index = (path.with_name(path.name + TEMPORARY_SUFFIX) for path in paths)
+    return segment, index
+
+
+def _write(file_system: FileSystem, path: Path, content: bytes) -> None:
+    """Write a new file, in the place of what a crash left, so that the next reads come from the disk."""
+    if path.name in file_system.list(path.parent):
+        file_system.remove(path)
+    file = file_system.open(path, create=True)
     try:
         file.write_at(0, content)
         file.sync()
         file.drop_cache()
     finally:
         file.close()
-    return temporary
 
 
 def _content(file_system: FileSystem, path: Path) -> bytes:

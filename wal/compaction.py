@@ -1,35 +1,29 @@
 """Compaction: the previous snapshot and the segments sealed since become the next snapshot, in one stream.
 
-It runs as a process of its own (``python -m wal.compaction``), at low priority, and never touches the server's
-memory. It reads files that no one changes any more and writes one temporary file; only the server renames, archives
-and prunes. What it holds in memory is the change since the previous snapshot, not the database. The fold needs no
-knowledge of the domain: the last value of a key counts.
+It runs in a process of its own (`wal.child_main`), at low priority, and never touches the server's memory. It reads
+files that no one changes any more and writes one temporary file; only the server renames, archives and prunes. What it
+holds in memory is the change since the previous snapshot, not the database. The fold needs no knowledge of the domain:
+the last value of a key counts.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 
 from wal.block import BLOCK_BYTES, BLOCK_ENTITIES, Block, Stored, block_digest, make_block, position
-from wal.errors import CompactionError, WalError
-from wal.file_system import FileSystem, RealFileSystem
+from wal.errors import CompactionError
+from wal.file_system import FileSystem
 from wal.record import Seal
 from wal.segment import read_seal, read_sealed, read_segment_header
 from wal.snapshot import Footer, SnapshotHeader, SnapshotReader, SnapshotWriter
 
-_NICENESS = 19
 
-
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, tag="compact"):
     """What to compact.
 
     Attributes:
@@ -47,7 +41,7 @@ class Job(msgspec.Struct, frozen=True):
     fields: dict[str, list[str]]
 
 
-class Compacted(msgspec.Struct, frozen=True):
+class Compacted(msgspec.Struct, frozen=True, tag="compacted"):
     """What was written, read back and verified.
 
     Attributes:
@@ -65,12 +59,6 @@ class Compacted(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     size_bytes: int
     seconds: float
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why there is no snapshot."""
-
-    error: str
 
 
 class _Net:
@@ -255,28 +243,3 @@ def _kept(entity: Stored, keys: dict[str, _Net]) -> Stored | None:
     if net.value is None:
         raise AssertionError("a key without a value was deleted")
     return Stored(entity.id, net.value, net.sequence, entity.created)
-
-
-def _end_with_the_server() -> None:
-    # The server holds the other end and never writes again: an end of file means that it is gone.
-    sys.stdin.buffer.read()
-    os._exit(1)
-
-
-def main() -> NoReturn:
-    """Read a job from standard input, write what came of it to standard output; end when the input is closed."""
-    os.nice(_NICENESS)
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
-    try:
-        answer: Compacted | Failure = compact(RealFileSystem(), job)
-    except (WalError, OSError) as error:
-        answer = Failure(f"{type(error).__name__}: {error}")
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
-    # Not an ordinary exit: the watching thread sits in a read that ends only with the server.
-    os._exit(0 if isinstance(answer, Compacted) else 1)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from wal.archive import ArchiveSettings, archive_segment, prune_archive
+from wal.archive import ArchiveJob, ArchiveSettings, prune_archive, publish_archived, write_archived
+from wal.child import archive_in_child, compact_in_child
 from wal.columns import IndexFields
-from wal.compaction import Compacted, Failure, Job
+from wal.compaction import Compacted, Job
 from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.layout import ARCHIVE_DIRECTORY, COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
@@ -30,6 +30,7 @@ from wal.snapshot import list_snapshots, snapshot_path
 SNAPSHOTS_KEPT = 2
 
 Runner = Callable[[Job], Awaitable[Compacted]]
+Archiver = Callable[[ArchiveJob], Awaitable[None]]
 
 
 class CompactionStatus(msgspec.Struct):
@@ -93,7 +94,9 @@ class Compactor:
         self._fields = {kind: list(paths) for kind, paths in fields.items()}
         self._epoch = epoch
         self._file_system = file_system or RealFileSystem()
-        self._run_job = run or run_child
+        self._run_job = run or compact_in_child
+        # Another process can read the files of this machine, and no others.
+        self._archive_segment: Archiver = self._archive_in_thread if file_system else archive_in_child
         self._retention = retention or ArchiveSettings()
         self._on_failure = on_failure
         self._segments = directory / LOG_DIRECTORY
@@ -185,7 +188,7 @@ class Compactor:
         self._compacted_bytes, self._compacted_at = covered, time.monotonic()
         self._note(compacted)
         # A failure from here on loses nothing; what could not be archived is archived the next time.
-        await asyncio.to_thread(self._prune)
+        await self._prune()
         return compacted
 
     @contextlib.contextmanager
@@ -241,52 +244,32 @@ class Compactor:
         self._file_system.rename(target, snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
 
-    def _prune(self) -> None:
+    async def _prune(self) -> None:
         """Archive the segments that the older of the kept snapshots covers, then remove the snapshots before it."""
-        sequences = list_snapshots(self._file_system, self._snapshots)
+        sequences = await asyncio.to_thread(list_snapshots, self._file_system, self._snapshots)
         if len(sequences) < SNAPSHOTS_KEPT:
             return
-        older = sequences[-SNAPSHOTS_KEPT]
-        self._file_system.make_directory(self._archive)
-        for path in self._segments_between(0, older):
-            # Durable and read back in the archive before it goes from the log; a crash between leaves both.
-            archive_segment(self._file_system, path, self._archive)
-            self._file_system.remove(path)
+        await asyncio.to_thread(self._file_system.make_directory, self._archive)
+        for path in await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT]):
+            await self._archive_segment(ArchiveJob(str(path), str(self._archive)))
+            await asyncio.to_thread(self._let_go, path)
+        await asyncio.to_thread(self._remove_old, sequences[:-SNAPSHOTS_KEPT])
+
+    def _let_go(self, path: Path) -> None:
+        """Put what was written into its place in the archive, then remove the segment."""
+        first = first_sequence(path.name)
+        if first is None:
+            raise AssertionError(f"{path} was found by its name and has none")
+        # Durable and read back in the archive before it goes from the log; a crash between leaves both.
+        publish_archived(self._file_system, self._archive, first)
+        self._file_system.remove(path)
+
+    def _remove_old(self, snapshots: Sequence[int]) -> None:
         self._file_system.sync_directory(self._segments)
         prune_archive(self._file_system, self._archive, self._retention, time.time())
-        for sequence in sequences[:-SNAPSHOTS_KEPT]:
+        for sequence in snapshots:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
 
-
-async def run_child(job: Job) -> Compacted:
-    """Carry out a job in a process of its own, which ends when this one does.
-
-    Raises:
-        CompactionError: It failed, or it was killed.
-    """
-    command = (sys.executable, "-P", "-m", "wal.compaction")
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("a process that was started with pipes has them")
-    try:
-        process.stdin.write(msgspec.json.encode(job) + b"\n")
-        line = await process.stdout.readline()
-    finally:
-        process.stdin.close()
-        code = await _ended(process)
-    if not line.endswith(b"\n"):
-        raise CompactionError(f"The compaction process ended with code {code} and no answer.")
-    answer = msgspec.json.decode(line, type=dict)
-    if "error" in answer:
-        raise CompactionError(f"The compaction failed: {msgspec.convert(answer, Failure).error}")
-    return msgspec.json.decode(line, type=Compacted)
-
-
-async def _ended(process: asyncio.subprocess.Process) -> int:
-    if process.returncode is None:
-        # It has answered, or the server stops: nothing it still does matters, its file is temporary.
-        process.kill()
-    return await process.wait()
+    async def _archive_in_thread(self, job: ArchiveJob) -> None:
+        await asyncio.to_thread(write_archived, self._file_system, Path(job.segment), Path(job.directory))

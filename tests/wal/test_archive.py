@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.simulated_disk import PowerCutError, SimulatedDisk, SimulatedFile
+from tests.wal.archiving import archive_segment
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from wal.archive import (
     Archived,
     ArchiveSettings,
-    archive_segment,
     expired,
     list_archive,
     prune_archive,

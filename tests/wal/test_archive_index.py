@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
+from tests.wal.archiving import archive_segment
 from tests.wal.drive import DIRECTORY, Run
-from wal.archive import archive_segment
 from wal.archive_file import Member, archive_path, read_archived, read_member
 from wal.archive_index import (
     INDEX_VERSION,

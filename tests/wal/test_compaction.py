@@ -11,8 +11,9 @@ from tests.simulated_disk import SimulatedDisk, SimulatedFile
 from tests.wal.drive import DIRECTORY, Run
 from tests.wal.model import delete, put
 from wal import compaction
+from wal.child import compact_in_child
 from wal.compaction import Compacted, Job, compact
-from wal.compactor import Compactor, run_child
+from wal.compactor import Compactor
 from wal.errors import CompactionError, DamagedError
 from wal.settings import CompactionSettings
 from wal.snapshot import SnapshotReader, list_snapshots, snapshot_path
@@ -183,7 +184,7 @@ async def test_the_child_tells_what_is_wrong() -> None:
     """As an error of the server."""
     job = Job(None, ["/nowhere/1.wal"], "/nowhere/x.tmp", 1, {})
     with pytest.raises(CompactionError, match="FileNotFoundError"):
-        await run_child(job)
+        await compact_in_child(job)
 
 
 async def test_a_snapshot_that_the_disk_changed_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:

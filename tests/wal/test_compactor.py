@@ -11,9 +11,13 @@ from tests.simulated_disk import SimulatedDisk
 from tests.wal.appender import SETTINGS
 from tests.wal.drive import DIRECTORY, Run
 from tests.wal.model import DictState, put
+from wal.archive import ArchiveJob, ArchiveSettings
+from wal.child import archive_in_child
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
 from wal.errors import CompactionError, NoRoomError
+from wal.history import history
+from wal.inspection import inspect
 from wal.opening import open_log
 from wal.settings import CompactionSettings
 
@@ -105,12 +109,13 @@ async def test_the_status_knows_the_snapshot_of_the_last_process() -> None:
     await again.close()
 
 
-async def test_a_child_process_compacts_a_real_directory(tmp_path: Path) -> None:
-    """What it writes is what the next start reads."""
+async def test_child_processes_compact_and_archive_a_real_directory(tmp_path: Path) -> None:
+    """What they write is what the next start reads, and what a history is read from."""
     state = DictState()
     log, report = await open_log(tmp_path, SETTINGS, state)
-    compactor = Compactor(log, tmp_path, CompactionSettings(), {"note": []}, epoch=report.epoch)
-    for number in range(2):
+    forever, fields = ArchiveSettings(keep_days=1e6), {"note": list[str]()}
+    compactor = Compactor(log, tmp_path, CompactionSettings(), fields, epoch=report.epoch, retention=forever)
+    for number in range(3):
         changes = [put(f"key{number}", b"{}")]
         state.apply(log.append(changes, time=0, actor=None, operation="test"), 0, changes)
         await log.wait(log.sequence)
@@ -123,6 +128,20 @@ async def test_a_child_process_compacts_a_real_directory(tmp_path: Path) -> None
     assert (report.snapshot, report.records) == (compactor.status.snapshot, 0)
     assert again.values == state.values
     await log.close()
+    archived = [path.name.split(".", 1)[1] for path in sorted((tmp_path / "archive").iterdir())]
+    assert archived == ["wal.gz", "wal.index"] * 2
+    assert [past.change.id for past in history(tmp_path, "note", "key0")] == ["key0"]
+    assert len(inspect(tmp_path).segments) == 4
+
+
+async def test_an_archiving_child_that_fails_is_told_and_leaves_the_segment(tmp_path: Path) -> None:
+    """Its file stays in the log, and the error says why."""
+    path = tmp_path / "log" / f"{1:020d}.wal"
+    path.parent.mkdir()
+    path.write_bytes(bytes(8192))
+    with pytest.raises(CompactionError, match="another beginning"):
+        await archive_in_child(ArchiveJob(str(path), str(tmp_path)))
+    assert path.exists()
 
 
 async def test_one_job_always_writes_the_same_bytes() -> None:

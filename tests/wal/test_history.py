@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.simulated_disk import SimulatedDisk, SimulatedFile
+from tests.wal.archiving import archive_segment
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from tests.wal.model import DictState
-from wal.archive import ArchiveSettings, archive_segment, list_archive
+from wal.archive import ArchiveSettings, list_archive
 from wal.archive_file import archive_path
 from wal.archive_index import ArchiveIndex, Entry, IndexHeader, encode_index, hash_of_key, index_path
 from wal.change import Change

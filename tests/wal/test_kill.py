@@ -26,8 +26,17 @@ def start(directory: Path) -> subprocess.Popen[str]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the processes that a process has started and that live."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Return the processes that compact or archive for a process, and live; the one that writes its log is another."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"wal.child_main" in command_of(child)]
+
+
+def command_of(pid: str) -> bytes:
+    """Return the command line of a process, nothing if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def await_child(pid: int) -> None:
