@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SECTOR_BYTES = 512
@@ -185,6 +185,9 @@ class SimulatedDisk:
     def rename(self, source: Path, target: Path) -> None:
         """Rename."""
         self.step("rename")
+        if source not in self._names:
+            self._rename_directory(source, target)
+            return
         inode = self._names[source]
         if source.parent == target.parent:
 
@@ -197,6 +200,27 @@ class SimulatedDisk:
             # Two directories: nothing says which of the two changes reaches the disk first.
             self._change(target.parent, lambda names: names.__setitem__(target, inode))
             self._change(source.parent, lambda names: names.pop(source, None))
+
+    def _rename_directory(self, source: Path, target: Path) -> None:
+        if not self.files(source) or self.files(target):
+            raise OSError(errno.ENOTEMPTY, "no such directory, or there is another one", str(target))
+        assert source.parent == target.parent
+
+        def moved(names: Names) -> None:
+            for path in [path for path in names if source in path.parents]:
+                names[target / path.relative_to(source)] = names.pop(path)
+
+        self._change(source.parent, moved)
+
+    def files(self, directory: Path) -> Sequence[Path]:
+        """List everything below a directory."""
+        self.step("list")
+        return sorted(path for path in self._names if directory in path.parents)
+
+    def free_bytes(self, directory: Path) -> int:
+        """Return what is left."""
+        assert directory.is_absolute()
+        return 1 << 40 if self.space is None else self.space
 
     def remove(self, path: Path) -> None:
         """Remove."""
