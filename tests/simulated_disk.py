@@ -158,8 +158,15 @@ class SimulatedDisk:
         disk._synced_names = dict(disk._names)
         return disk
 
+    def settle(self) -> None:
+        """Make everything durable, what was damaged too."""
+        for inode in self._names.values():
+            inode.sync()
+        self._synced_names = dict(self._names)
+        self._pending = []
+
     def content(self, path: Path) -> bytearray:
-        """Return a file's content, to be looked at or damaged; damage is on the disk at once."""
+        """Return a file's content, to be looked at or damaged; damage outlasts a power cut once it has settled."""
         return self._names[path].content
 
     def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
