@@ -39,8 +39,10 @@ def copy_directory(files: FileSystem, source: Path, target: Path, on_file: Progr
     paths = files.files(source)
     for path in paths:
         files.make_directory((partial / path.relative_to(source)).parent)
-        copy_file(files, path, partial / path.relative_to(source))
+        _write(files, path, partial / path.relative_to(source))
         on_file(path)
+    for path in paths:
+        _compare(files, path, partial / path.relative_to(source))
     if [path.relative_to(partial) for path in files.files(partial)] != [path.relative_to(source) for path in paths]:
         raise CopyError(f"{partial} does not hold the files of {source}: is something else running on it?")
     files.rename(partial, target)
@@ -54,6 +56,20 @@ def copy_file(files: FileSystem, source: Path, target: Path) -> None:
         CopyError: The disk gives back other bytes than were written.
         OSError: The disk refused.
     """
+    _write(files, source, target)
+    _compare(files, source, target)
+
+
+def bytes_of(files: FileSystem, path: Path) -> int:
+    """Return the size of a file."""
+    file = files.open(path)
+    try:
+        return file.size()
+    finally:
+        file.close()
+
+
+def _write(files: FileSystem, source: Path, target: Path) -> None:
     file = files.open(target, create=True)
     try:
         offset = 0
@@ -65,18 +81,12 @@ def copy_file(files: FileSystem, source: Path, target: Path) -> None:
     finally:
         file.close()
     files.sync_directory(target.parent)
+
+
+def _compare(files: FileSystem, source: Path, target: Path) -> None:
     for ours, theirs in zip_longest(_pieces(files, target), _pieces(files, source)):
         if ours != theirs:
             raise CopyError(f"{target} is not equal to {source}, which it was copied from. Look at the disk.")
-
-
-def bytes_of(files: FileSystem, path: Path) -> int:
-    """Return the size of a file."""
-    file = files.open(path)
-    try:
-        return file.size()
-    finally:
-        file.close()
 
 
 def _pieces(files: FileSystem, path: Path) -> Iterator[bytes]:

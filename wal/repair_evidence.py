@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,7 +112,8 @@ class Evidence:
         heads += [one.header for one in self.snapshots if one.header is not None]
         if not (self.log or self.archive or self.snapshots or self.lock.log_id or raw):
             raise NoLogError(f"{directory} holds no log: there is no segment in {directory / LOG_DIRECTORY}.")
-        self.log_id = self._choose_id([head.log_id for head in heads])
+        told = [log_id for one in self.log.values() for log_id in self._first_record(one)]
+        self.log_id = self._choose_id(Counter([*told, *(head.log_id for head in heads)]))
         self.lock_fault = self._judge_lock(raw)
         ours = [head.epoch for head in heads if head.log_id == self.log_id]
         self.epoch = max([self.lock.epoch, *ours] if not self.lock_fault else [0, *ours])
@@ -213,22 +215,22 @@ class Evidence:
         except CompactionError as error:
             return SnapshotFile(path, sequence, header, None, str(error))
 
-    def _choose_id(self, ids: list[bytes]) -> bytes:
-        """Return which log this is: the one that LOCK names, unless no file is of it; else that of most files."""
+    def _choose_id(self, ids: Counter[bytes]) -> bytes:
+        """Return which log this is: the one of most files. LOCK decides only between equals, or if it stands alone."""
         named = bytes.fromhex(self.lock.log_id)
-        if named and (named in ids or not ids):
-            return named
-        if not ids:
-            ids = [header.log_id for one in self.log.values() for _, header, _ in self._frames(one)]
-        most = Counter(ids).most_common(2)
-        if not most or (len(most) > 1 and most[0][1] == most[1][1]):
-            found = ", ".join(sorted({one.hex() for one in ids})) or "none"
+        most = [log_id for log_id, count in ids.items() if count == max(ids.values())] or [named]
+        if named in most:
+            most = [named]
+        if len(most) > 1 or not most[0] or (named in ids and named not in most):
+            found = ", ".join(f"{count} of {log_id.hex()}" for log_id, count in ids.items()) or "none"
             raise BeyondRepairError(
-                f"Nothing tells which log {self.directory} is of: LOCK names {self.lock.log_id or 'none'}, the files "
-                f"are as many of one as of another (found: {found}). Nothing was changed. Move the files of the "
-                "other log out of the directory, or restore the directory from a cold copy."
+                f"Nothing tells which log {self.directory} is of: LOCK names {self.lock.log_id or 'none'}, of the "
+                f"files that name one there are: {found}. Nothing was changed. Move the files of the other log out of "
+                "the directory, or restore the directory from a cold copy."
             )
-        return most[0][0]
+        return most[0]
 
-    def _frames(self, segment: SegmentFile) -> Iterator[tuple[int, Header, bytes]]:
-        return frames(self.content(segment), SEGMENT_HEADER_BYTES)
+    def _first_record(self, segment: SegmentFile) -> list[bytes]:
+        """Return the log that the first record of a segment names, if its own header does not tell."""
+        behind = frames(self.content(segment), SEGMENT_HEADER_BYTES)
+        return [] if segment.header is not None else [header.log_id for _, header, _ in islice(behind, 1)]

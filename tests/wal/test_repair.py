@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY, Run
+from wal.directory_copy import CopyError
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError, WalError
 from wal.inspection import NoLogError, inspect, records
 from wal.record import Seal, crc32c
@@ -96,6 +97,12 @@ def names(disk: SimulatedDisk, directory: Path = LOG) -> list[Path]:
     return [directory / name for name in disk.list(directory) if not name.endswith(".tmp")]
 
 
+def remove_all(disk: SimulatedDisk, paths: Sequence[Path]) -> None:
+    """Remove files."""
+    for path in paths:
+        disk.remove(path)
+
+
 def plan_of(disk: SimulatedDisk) -> Plan:
     """Plan, and let the directory go."""
     repair = Repair(DIRECTORY, "planned", file_system=disk)
@@ -133,6 +140,10 @@ async def check(world: World, disk: SimulatedDisk) -> Plan:
     disk.settle()
     with pytest.raises(WalError):
         inspect(DIRECTORY, file_system=disk)
+    newest = max([int(path.stem) for path in names(disk, SNAPSHOTS)], default=0)
+    if any(int(step.path.stem) > newest for step in plan_of(disk).steps if step.path.parent == LOG):
+        with pytest.raises(DamagedError):
+            await Run(disk.survivor(0)).open()
     plan = repaired(disk)
     assert contents(disk, DIRECTORY.with_name("data.before-repair-now")) == before
     assert_nothing_is_destroyed(disk, before, plan)
@@ -231,7 +242,7 @@ async def test_a_log_without_its_beginning_is_beyond_repair(plain: World) -> Non
     before = contents(disk)
     with pytest.raises(BeyondRepairError, match="Restore one of these snapshots, or the segments from sequence 1 on"):
         plan_of(disk)
-    disk = plain.damaged(lambda disk: [disk.remove(path) for path in names(disk)])
+    disk = plain.damaged(lambda disk: remove_all(disk, names(disk)))
     with pytest.raises(BeyondRepairError, match="there is no segment"):
         plan_of(disk)
     assert before == contents(plain.damaged(lambda disk: disk.remove(first)))
@@ -269,7 +280,7 @@ def _renamed(disk: SimulatedDisk, path: Path, first: int) -> bytes:
     """Return a segment whose header names another sequence."""
     content = disk.content(path)
     fields = bytes(content[:16]) + first.to_bytes(8, "little") + bytes(content[24:84])
-    return fields + crc32c(fields).to_bytes(4, "little") + bytes(content[88:])
+    return fields + bytes(crc32c(fields).to_bytes(4, "little")) + bytes(content[88:])
 
 
 @pytest.mark.parametrize("length", [0, 100, 4096, 4700, 12_000, 24_575])
@@ -413,6 +424,24 @@ async def test_files_of_two_logs_and_no_lock_are_beyond_repair(plain: World) -> 
     disk.content(DIRECTORY / "LOCK")[10] ^= 1
     with pytest.raises(BeyondRepairError, match="Nothing tells which log"):
         plan_of(disk)
+    # LOCK and one file say the one, all others the other.
+    disk = plain.damaged()
+    for path in (DIRECTORY / "LOCK", names(disk)[1]):
+        disk.content(path)[:] = other.disk.content(path)
+    with pytest.raises(BeyondRepairError, match=r"1 of .* Nothing was changed"):
+        plan_of(disk)
+
+
+async def test_a_header_that_does_not_verify_is_no_vote_for_another_log(plain: World) -> None:
+    """Its records tell which log it is of."""
+    other = await made(compactions=0)
+    path = names(plain.disk)[0]
+    disk = plain.damaged(lambda disk: remove_all(disk, names(disk)[1:]))
+    disk.content(path)[30] ^= 1
+    foreign = LOG / f"{99:020d}.wal"
+    disk.open(foreign, create=True).write_at(0, _renamed(other.disk, names(other.disk)[0], 99))
+    plan = await check(plain, disk)
+    assert [step.path for step in plan.steps] == [path, LOG / f"{22:020d}.wal", foreign]
 
 
 async def test_a_sound_directory_is_left_as_it_is(compacted: World, plain: World) -> None:
@@ -452,6 +481,46 @@ async def test_a_newer_format_is_no_damage(compacted: World) -> None:
         plan_of(disk)
 
 
+async def test_without_room_for_the_copy_nothing_is_changed(compacted: World) -> None:
+    """It says how much is needed and how much is free."""
+    disk = compacted.damaged(POWER_CUTS["record"])
+    before = contents(disk)
+    repair = Repair(DIRECTORY, "now", file_system=disk)
+    needed = repair.needed_bytes()
+    disk.space = needed - 1
+    with pytest.raises(CopyError, match=f"takes {needed} bytes for a copy, {needed - 1} are free"):
+        repair.run()
+    assert contents(disk, Path("/")) == {f"simulated/data/{name}": content for name, content in before.items()}
+    disk.space = needed
+    repair.run()
+    repair.close()
+
+
+class LyingDisk(SimulatedDisk):
+    """A disk on which copies come out wrong."""
+
+    def take_space(self, growth: int) -> None:
+        """Spoil what was written before."""
+        super().take_space(growth)
+        for path in self._names:
+            if ".before-repair-" in str(path) and self._names[path].content:
+                self._names[path].content[0] = 0xEE
+
+
+async def test_a_copy_that_is_not_equal_ends_the_repair_before_it_begins(compacted: World) -> None:
+    """And so does another one by its name."""
+    disk = LyingDisk()
+    disk._names = dict(compacted.damaged(POWER_CUTS["record"])._names)
+    before = contents(disk)
+    with pytest.raises(CopyError, match="is not equal to"):
+        repaired(disk)
+    assert contents(disk) == before
+    with pytest.raises(CopyError, match="is there already"):
+        repaired(disk)
+    assert contents(disk) == before
+
+
+ROUNDS = 40
 MUTATING = {"create", "write", "sync", "rename", "remove", "sync_directory"}
 POWER_CUTS: dict[str, Damage] = {
     "record": lambda disk: disk.content(names(disk)[-3]).__setitem__(5000, 255),
@@ -480,7 +549,8 @@ async def test_no_power_cut_within_a_repair_does_harm(compacted: World, damage: 
     expected = compacted.until(plan.kept)
     cuts = [place for place, operation in enumerate(undisturbed.operations) if operation in MUTATING]
     copied = undisturbed.operations.index("rename")
-    for cut in cuts:
+    # Within the copy one is like another.
+    for cut in cuts[::7] + [cut for cut in cuts if cut >= copied]:
         disk = whole.survivor(0)
         disk.cut_at = cut
         with pytest.raises(OSError, match="power cut"):
@@ -505,3 +575,69 @@ def assert_copied_before_changed(disk: SimulatedDisk, before: dict[str, bytes]) 
         assert copy == {}
         now = contents(disk)
         assert {name: now.get(name) for name in before} == before
+
+
+def _damage_at_random(disk: SimulatedDisk, chance: random.Random, foreign: SimulatedDisk) -> str:
+    """Do one harm to one file, and return what it was."""
+    paths = [path for path in disk.files(DIRECTORY) if path.suffix != ".tmp"]
+    path, other = chance.choice(paths), chance.choice(paths)
+    content = disk.content(path)
+    used = len(bytes(content).rstrip(b"\0")) or 1
+    place = chance.randrange(used)
+    sector = slice(place // 512 * 512, min((place // 512 + 1) * 512, len(content)))
+    harm = chance.choice(["flip", "flip", "zero", "garble", "shorten", "remove", "swap", "copy", "foreign"])
+    if harm == "flip" and content:
+        content[place] ^= 1 << chance.randrange(8)
+    elif harm == "zero":
+        content[sector] = bytes(sector.stop - sector.start)
+    elif harm == "garble":
+        content[sector] = chance.randbytes(sector.stop - sector.start)
+    elif harm == "shorten":
+        del content[place:]
+    elif harm == "remove":
+        disk.remove(path)
+    elif harm == "foreign" and path in foreign.files(DIRECTORY):
+        content[:] = foreign.content(path)
+    elif harm in ("swap", "copy") and path.parent == other.parent:
+        mine, theirs = bytes(content), bytes(disk.content(other))
+        content[:] = theirs
+        disk.content(other)[:] = mine if harm == "swap" else theirs
+    return f"{harm} {path.parent.name}/{path.name} at {place} ({other.name})"
+
+
+async def test_whatever_is_done_to_a_directory_a_repair_keeps_a_prefix_or_refuses(
+    compacted: World, plain: World
+) -> None:
+    """One to three harms to any of its files; refused only if nothing is there to go on from."""
+    seed = random.randrange(1 << 32)
+    foreign = (await made(compactions=4)).disk
+    ends = {"sound": 0, "beyond repair": 0, "repaired": 0}
+    for number in range(ROUNDS):
+        chance = random.Random(f"{seed}-{number}")
+        world = chance.choice([compacted, compacted, plain])
+        disk = world.damaged()
+        harms = [_damage_at_random(disk, chance, foreign) for _ in range(chance.randint(1, 3))]
+        disk.settle()
+        print(f"seed {seed}, round {number}: {harms}")  # noqa: T201 - so that a failure can be repeated
+        ends[await _end_of(world, disk)] += 1
+    print(ends)  # noqa: T201 - how far the rounds reach
+    assert ends["repaired"] > ROUNDS // 2
+
+
+async def _end_of(world: World, disk: SimulatedDisk) -> str:
+    before = contents(disk)
+    try:
+        plan = plan_of(disk)
+    except BeyondRepairError as error:
+        if "No step is known" in str(error):
+            raise
+        assert {name: contents(disk)[name] for name in before} == before
+        return "beyond repair"
+    if plan.steps:
+        assert repaired(disk) == plan
+        copy = contents(disk, DIRECTORY.with_name("data.before-repair-now"))
+        # LOCK is made when it is held.
+        assert copy == {"LOCK": b"", **before}
+        assert not plan_of(disk).steps
+    assert await opened(disk) == world.until(plan.kept)
+    return "repaired" if plan.steps else "sound"
