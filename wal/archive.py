@@ -43,7 +43,10 @@ _MAGIC, _DEFLATE, _UNKNOWN_SYSTEM = b"\x1f\x8b", 8, 255
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86_400
 _SECONDS_MAX = 2**32 - 1
-_RESTORE = "Nothing needs it at a start: move it out of the archive, or restore it from a copy."
+_RESTORE = (
+    "Nothing needs it at a start: restore it from a copy, or let `annolog log repair` move it out of the archive, with "
+    "what is older."
+)
 
 
 class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):

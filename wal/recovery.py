@@ -41,6 +41,8 @@ from wal.settings import LogSettings
 from wal.state import State
 
 Progress = Callable[[int], None]
+# Every byte verifies, so that there is nothing to repair.
+_OTHER_STATE = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -258,7 +260,7 @@ class Recovery:
                 found.header.sequence,
                 found=f"a state with the digest {self._state.digest:032x}",
                 expected=f"{seal.state_digest.hex()}, as the server had it that wrote this seal",
-                remedy=REMEDY,
+                remedy=_OTHER_STATE,
             )
         if found.header.type == RecordType.ROTATION_SEAL:
             self.sealed = Sealed(found.header.sequence, seal.state_digest)

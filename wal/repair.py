@@ -15,9 +15,9 @@ from wal.directory_copy import CopyError, Progress, bytes_of, copy_directory, co
 from wal.errors import WalError
 from wal.file_store import PREPARED_NAME, write_segment
 from wal.file_system import FileSystem, RealFileSystem
-from wal.inspection import Inspection, inspect
-from wal.layout import LOG_DIRECTORY, REMOVED_DIRECTORY
-from wal.lock import DirectoryLock
+from wal.inspection import Inspection, NoLogError, inspect
+from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY, REMOVED_DIRECTORY, SNAPSHOT_DIRECTORY
+from wal.lock import LOCK_NAME, DirectoryLock
 from wal.repair_evidence import read_content
 from wal.repair_plan import make_plan
 from wal.repair_steps import BeyondRepairError, NameLog, Plan, SetAside, Step, WriteSegment
@@ -52,6 +52,10 @@ class Repair:
         self._directory = directory
         self.copy = directory.with_name(f"{directory.name}{COPY_INFIX}{time}")
         self.removed = directory / REMOVED_DIRECTORY / time
+        places = [directory / name for name in (LOG_DIRECTORY, SNAPSHOT_DIRECTORY, ARCHIVE_DIRECTORY)]
+        if LOCK_NAME not in self._files.list(directory) and not any(map(self._files.list, places)):
+            # Before LOCK is made by holding it.
+            raise NoLogError(f"{directory} holds no log. Nothing was changed. Give the data directory itself.")
         self._lock = DirectoryLock.take(self._files, directory)
         try:
             self.plan: Plan = make_plan(self._files, directory)

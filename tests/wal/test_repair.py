@@ -456,11 +456,15 @@ async def test_a_sound_directory_is_left_as_it_is(compacted: World, plain: World
 
 
 async def test_a_directory_without_a_log_has_nothing_to_repair() -> None:
-    """Nothing but LOCK is made there."""
+    """Nothing is made there; one that was held but never written is as empty."""
     disk = SimulatedDisk()
     with pytest.raises(NoLogError):
         plan_of(disk)
-    assert [path.name for path in disk.files(DIRECTORY)] == ["LOCK"]
+    assert not disk.files(DIRECTORY)
+    disk.lock(DIRECTORY / "LOCK").close()
+    with pytest.raises(NoLogError):
+        plan_of(disk)
+    assert contents(disk) == {"LOCK": b""}
 
 
 async def test_a_held_directory_is_left_alone(compacted: World) -> None:
