@@ -1,166 +1,37 @@
-"""A repair keeps what verifies, says what it gives up, destroys nothing, and may be cut off at any point."""
+"""A repair keeps what verifies, says what it gives up, and destroys nothing."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
-from tests.wal.drive import DIRECTORY, Run
+from tests.wal.damaged import (
+    ARCHIVE,
+    DAMAGES,
+    LOG,
+    SNAPSHOTS,
+    Damage,
+    World,
+    check,
+    contents,
+    made,
+    names,
+    opened,
+    plan_of,
+    remove_all,
+    repaired,
+)
+from tests.wal.drive import DIRECTORY
 from wal.directory_copy import CopyError
-from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError, WalError
-from wal.inspection import NoLogError, inspect, records
-from wal.record import Seal, crc32c
+from wal.errors import DirectoryLockedError, UnsupportedFormatError
+from wal.inspection import NoLogError
+from wal.record import crc32c
 from wal.repair import Repair
-from wal.repair_steps import NOTHING, BeyondRepairError, GivenUp, NameLog, Plan, SetAside, WriteSegment
+from wal.repair_steps import NOTHING, BeyondRepairError, GivenUp, NameLog, SetAside, WriteSegment
 from wal.segment import SEGMENT_HEADER_BYTES, read_segment, scan_segment
-
-LOG, ARCHIVE, SNAPSHOTS = (DIRECTORY / name for name in ("log", "archive", "snapshots"))
-Damage = Callable[[SimulatedDisk], object]
-
-
-class World(NamedTuple):
-    """A directory that was used, and all that it held.
-
-    Attributes:
-        disk: With archived and kept segments, two snapshots and three segments behind the newest.
-        keys: Sequence → key that was put there; seals are left out.
-    """
-
-    disk: SimulatedDisk
-    keys: dict[int, str]
-
-    def damaged(self, damage: Damage | None = None) -> SimulatedDisk:
-        """Return a copy of the disk, damaged."""
-        disk = self.disk.survivor(0)
-        if damage is not None:
-            damage(disk)
-            disk.settle()
-        return disk
-
-    def until(self, sequence: int) -> list[str]:
-        """Return the keys of the records up to a sequence, which is what a state then holds."""
-        return [key for at, key in self.keys.items() if at <= sequence]
-
-
-async def made(*, compactions: int, tail: int = 3, close: bool = True, size: int = 300) -> World:
-    """Use a directory: append, compact, go on over two rotations, and stop or crash."""
-    run = Run(SimulatedDisk())
-    await run.open()
-    for _ in range(compactions):
-        await run.append(20, size=size)
-        await run.compact()
-    assert run.log is not None
-    for _ in range(2):
-        await run.append(20, size=size)
-        await run.prepared()
-        await run.log.rotate()
-    await run.append(tail, size=size)
-    await run.prepared()
-    if close:
-        await run.close()
-    disk = run.disk.survivor(0)
-    if not close:
-        await run.close()
-    keys = {}
-    for sequence, content in records(DIRECTORY, 1, 10**9, file_system=disk):
-        if not isinstance(content, Seal):
-            keys[sequence] = content.changes[0].id
-    assert list(keys.values()) == run.appended
-    return World(disk, keys)
-
-
-@pytest.fixture(scope="module")
-def compacted() -> World:
-    """Return a directory with archive and snapshots, which was shut down."""
-    return asyncio.run(made(compactions=4))
-
-
-@pytest.fixture(scope="module")
-def plain() -> World:
-    """Return a directory with segments only, which was shut down."""
-    return asyncio.run(made(compactions=0))
-
-
-def contents(disk: SimulatedDisk, below: Path = DIRECTORY) -> dict[str, bytes]:
-    """Return all files of a directory, by path relative to it."""
-    return {str(path.relative_to(below)): bytes(disk.content(path)) for path in disk.files(below)}
-
-
-def names(disk: SimulatedDisk, directory: Path = LOG) -> list[Path]:
-    """Return the segments or snapshots that are there."""
-    return [directory / name for name in disk.list(directory) if not name.endswith(".tmp")]
-
-
-def remove_all(disk: SimulatedDisk, paths: Sequence[Path]) -> None:
-    """Remove files."""
-    for path in paths:
-        disk.remove(path)
-
-
-def plan_of(disk: SimulatedDisk) -> Plan:
-    """Plan, and let the directory go."""
-    repair = Repair(DIRECTORY, "planned", file_system=disk)
-    repair.close()
-    return repair.plan
-
-
-def repaired(disk: SimulatedDisk, time: str = "now") -> Plan:
-    """Repair, and return what was planned."""
-    repair = Repair(DIRECTORY, time, file_system=disk)
-    try:
-        repair.run()
-    finally:
-        repair.close()
-    return repair.plan
-
-
-async def opened(disk: SimulatedDisk) -> list[str]:
-    """Start, go on writing, compact, stop; returns what was there at the start."""
-    run = Run(disk)
-    try:
-        await run.open()
-        found = list(run.appended)
-        if run.log is not None:
-            await run.append(2)
-            await run.compact()
-    finally:
-        await run.close()
-    return found
-
-
-async def check(world: World, disk: SimulatedDisk) -> Plan:
-    """Repair a damaged directory, which was not sound before, and start on it; returns the plan."""
-    before = contents(disk)
-    disk.settle()
-    with pytest.raises(WalError):
-        inspect(DIRECTORY, file_system=disk)
-    newest = max([int(path.stem) for path in names(disk, SNAPSHOTS)], default=0)
-    if any(int(step.path.stem) > newest for step in plan_of(disk).steps if step.path.parent == LOG):
-        with pytest.raises(DamagedError):
-            await Run(disk.survivor(0)).open()
-    plan = repaired(disk)
-    assert contents(disk, DIRECTORY.with_name("data.before-repair-now")) == before
-    assert_nothing_is_destroyed(disk, before, plan)
-    assert not plan_of(disk.survivor(0)).steps
-    assert await opened(disk) == world.until(plan.kept)
-    return plan
-
-
-def assert_nothing_is_destroyed(disk: SimulatedDisk, before: dict[str, bytes], plan: Plan) -> None:
-    """Every file is as it was, or lies in `removed-by-repair` as it was."""
-    after = contents(disk)
-    changed = {str(step.path.relative_to(DIRECTORY)) for step in plan.steps}
-    for name, content in before.items():
-        if name in changed:
-            assert after[f"removed-by-repair/now/{name}"] == content
-        elif name not in ("LOCK", "log/prepared.tmp"):
-            assert after[name] == content, name
 
 
 async def test_every_flipped_byte_is_repaired_to_what_verified_before_it(compacted: World) -> None:
@@ -185,7 +56,7 @@ async def test_the_header_of_a_segment_is_known_from_what_is_before_it(compacted
     """Flipped at any field, or zeroed: nothing is lost."""
     for world in (compacted, plain):
         for path in names(world.disk):
-            for place in (0, 9, 14, 20, 26, 30, 40, 60, 85, 90, 4000):
+            for place in (9, 20, 30, 86, 4000):
                 disk = world.damaged()
                 disk.content(path)[place] ^= 4
                 plan = await check(world, disk)
@@ -335,7 +206,7 @@ async def test_a_damaged_snapshot_is_moved_aside(compacted: World) -> None:
 
 async def test_without_a_snapshot_that_verifies_the_archive_may_hold_the_log_from_the_start(compacted: World) -> None:
     """Then nothing is lost; else it is beyond repair, and nothing was changed."""
-    disk = compacted.damaged(POWER_CUTS["snapshots"])
+    disk = compacted.damaged(DAMAGES["snapshots"])
     without = disk.survivor(0)
     plan = await check(compacted, disk)
     assert (plan.snapshot, plan.kept) == (0, max(compacted.keys) + 1)
@@ -487,7 +358,7 @@ async def test_a_newer_format_is_no_damage(compacted: World) -> None:
 
 async def test_without_room_for_the_copy_nothing_is_changed(compacted: World) -> None:
     """It says how much is needed and how much is free."""
-    disk = compacted.damaged(POWER_CUTS["record"])
+    disk = compacted.damaged(DAMAGES["record"])
     before = contents(disk)
     repair = Repair(DIRECTORY, "now", file_system=disk)
     needed = repair.needed_bytes()
@@ -514,7 +385,7 @@ class LyingDisk(SimulatedDisk):
 async def test_a_copy_that_is_not_equal_ends_the_repair_before_it_begins(compacted: World) -> None:
     """And so does another one by its name."""
     disk = LyingDisk()
-    disk._names = dict(compacted.damaged(POWER_CUTS["record"])._names)
+    disk._names = dict(compacted.damaged(DAMAGES["record"])._names)
     before = contents(disk)
     with pytest.raises(CopyError, match="is not equal to"):
         repaired(disk)
@@ -525,123 +396,3 @@ async def test_a_copy_that_is_not_equal_ends_the_repair_before_it_begins(compact
 
 
 ROUNDS = 40
-MUTATING = {"create", "write", "sync", "rename", "remove", "sync_directory"}
-POWER_CUTS: dict[str, Damage] = {
-    "record": lambda disk: disk.content(names(disk)[-3]).__setitem__(5000, 255),
-    "lost": lambda disk: disk.remove(names(disk)[-2]),
-    "header": lambda disk: disk.content(names(disk)[-2]).__setitem__(20, 255),
-    "snapshot": lambda disk: disk.content(names(disk, SNAPSHOTS)[-1]).__setitem__(700, 1),
-    "snapshot and record": lambda disk: [
-        disk.content(names(disk, SNAPSHOTS)[-1]).__setitem__(700, 1),
-        disk.content(names(disk)[0]).__setitem__(6000, 255),
-    ],
-    "history and lock": lambda disk: [
-        disk.content(names(disk)[0]).__setitem__(6000, 255),
-        disk.content(DIRECTORY / "LOCK").__setitem__(10, 1),
-    ],
-    "snapshots": lambda disk: [disk.content(path).__setitem__(700, 1) for path in names(disk, SNAPSHOTS)],
-}
-
-
-@pytest.mark.parametrize("damage", POWER_CUTS)
-async def test_no_power_cut_within_a_repair_does_harm(compacted: World, damage: str) -> None:
-    """At each operation that changes anything: refused or as planned, and the same after another repair."""
-    whole = compacted.damaged(POWER_CUTS[damage])
-    before = contents(whole)
-    undisturbed = whole.survivor(0)
-    plan = repaired(undisturbed)
-    expected = compacted.until(plan.kept)
-    cuts = [place for place, operation in enumerate(undisturbed.operations) if operation in MUTATING]
-    copied = undisturbed.operations.index("rename")
-    # Within the copy one is like another.
-    for cut in cuts[::7] + [cut for cut in cuts if cut >= copied]:
-        disk = whole.survivor(0)
-        disk.cut_at = cut
-        with pytest.raises(OSError, match="power cut"):
-            repaired(disk)
-        for seed in range(2 if cut >= copied else 1):
-            found = disk.survivor(cut * 2 + seed)
-            assert_copied_before_changed(found, before)
-            try:
-                assert await opened(found.survivor(0)) == expected
-            except DamagedError:
-                assert plan_of(found.survivor(0)).steps
-            if plan_of(found).steps:
-                assert repaired(found, "again").kept == plan.kept
-            inspect(DIRECTORY, file_system=found)
-            assert await opened(found) == expected
-
-
-def assert_copied_before_changed(disk: SimulatedDisk, before: dict[str, bytes]) -> None:
-    """As long as there is no whole copy, every file is as it was."""
-    copy = contents(disk, DIRECTORY.with_name("data.before-repair-now"))
-    if copy != before:
-        assert copy == {}
-        now = contents(disk)
-        assert {name: now.get(name) for name in before} == before
-
-
-def _damage_at_random(disk: SimulatedDisk, chance: random.Random, foreign: SimulatedDisk) -> str:
-    """Do one harm to one file, and return what it was."""
-    paths = [path for path in disk.files(DIRECTORY) if path.suffix != ".tmp"]
-    path, other = chance.choice(paths), chance.choice(paths)
-    content = disk.content(path)
-    used = len(bytes(content).rstrip(b"\0")) or 1
-    place = chance.randrange(used)
-    sector = slice(place // 512 * 512, min((place // 512 + 1) * 512, len(content)))
-    harm = chance.choice(["flip", "flip", "zero", "garble", "shorten", "remove", "swap", "copy", "foreign"])
-    if harm == "flip" and content:
-        content[place] ^= 1 << chance.randrange(8)
-    elif harm == "zero":
-        content[sector] = bytes(sector.stop - sector.start)
-    elif harm == "garble":
-        content[sector] = chance.randbytes(sector.stop - sector.start)
-    elif harm == "shorten":
-        del content[place:]
-    elif harm == "remove":
-        disk.remove(path)
-    elif harm == "foreign" and path in foreign.files(DIRECTORY):
-        content[:] = foreign.content(path)
-    elif harm in ("swap", "copy") and path.parent == other.parent:
-        mine, theirs = bytes(content), bytes(disk.content(other))
-        content[:] = theirs
-        disk.content(other)[:] = mine if harm == "swap" else theirs
-    return f"{harm} {path.parent.name}/{path.name} at {place} ({other.name})"
-
-
-async def test_whatever_is_done_to_a_directory_a_repair_keeps_a_prefix_or_refuses(
-    compacted: World, plain: World
-) -> None:
-    """One to three harms to any of its files; refused only if nothing is there to go on from."""
-    seed = random.randrange(1 << 32)
-    foreign = (await made(compactions=4)).disk
-    ends = {"sound": 0, "beyond repair": 0, "repaired": 0}
-    for number in range(ROUNDS):
-        chance = random.Random(f"{seed}-{number}")
-        world = chance.choice([compacted, compacted, plain])
-        disk = world.damaged()
-        harms = [_damage_at_random(disk, chance, foreign) for _ in range(chance.randint(1, 3))]
-        disk.settle()
-        print(f"seed {seed}, round {number}: {harms}")  # noqa: T201 - so that a failure can be repeated
-        ends[await _end_of(world, disk)] += 1
-    print(ends)  # noqa: T201 - how far the rounds reach
-    assert ends["repaired"] > ROUNDS // 2
-
-
-async def _end_of(world: World, disk: SimulatedDisk) -> str:
-    before = contents(disk)
-    try:
-        plan = plan_of(disk)
-    except BeyondRepairError as error:
-        if "No step is known" in str(error):
-            raise
-        assert {name: contents(disk)[name] for name in before} == before
-        return "beyond repair"
-    if plan.steps:
-        assert repaired(disk) == plan
-        copy = contents(disk, DIRECTORY.with_name("data.before-repair-now"))
-        # LOCK is made when it is held.
-        assert copy == {"LOCK": b"", **before}
-        assert not plan_of(disk).steps
-    assert await opened(disk) == world.until(plan.kept)
-    return "repaired" if plan.steps else "sound"
