@@ -141,7 +141,7 @@ class _Planner:
     def _history(self, chain: Chain) -> tuple[list[SetAside], dict[int, tuple[bytes, Seal]]]:
         """Return what must go of what the base covers, the oldest first, and the seals of what stays, by sequence.
 
-        What stays has no gaps: what lies before something that does not verify goes with it.
+        What stays has no gaps: what lies before something that does not verify leads nowhere, and goes with it.
         """
         evidence = self._evidence
         base = chain.base.header if chain.base else None
@@ -151,10 +151,9 @@ class _Planner:
         if base is None:
             return steps, seals
         behind = Segment(Path(), SegmentHeader(base.sequence + 1, 0, 0, base.log_id, base.digest))
-        broken = False
         for first in sorted({*evidence.log, *evidence.archive}, reverse=True):
             here = [files[first] for files in (evidence.log, evidence.archive) if first in files and first <= covered]
-            read = [(one, None if broken else self._seal_of(one, behind)) for one in here]
+            read = [(one, self._seal_of(one, behind)) for one in here]
             sound = [(one.header, seal) for one, seal in read if seal is not None and one.header is not None]
             loses = NOTHING if sound else self._history_lost(first, covered)
             steps[:0] = [self._aside(one, loses) for one, seal in read if seal is None]
@@ -162,7 +161,6 @@ class _Planner:
                 header, seal = sound[0]
                 seals[behind.header.first - 1] = behind.header.previous, seal
                 behind = Segment(Path(), header)
-            broken = broken or bool(here and not sound)
         return steps, seals
 
     def _history_lost(self, first: int, covered: int) -> str:

@@ -9,12 +9,11 @@ import pytest
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.damaged import (
-    ARCHIVE,
     DAMAGES,
     LOG,
     SNAPSHOTS,
-    Damage,
     World,
+    assert_nothing_is_destroyed,
     check,
     contents,
     made,
@@ -193,82 +192,6 @@ async def test_bytes_behind_a_seal_are_taken_away(compacted: World, plain: World
             assert world.until(plan.kept) == list(world.keys.values())
 
 
-async def test_a_damaged_snapshot_is_moved_aside(compacted: World) -> None:
-    """The newest, the older one, in its header or not: the other one and the log hold the same."""
-    for path in names(compacted.disk, SNAPSHOTS):
-        for place in (3, 40, 700, -3):
-            disk = compacted.damaged()
-            disk.content(path)[place] ^= 1
-            plan = await check(compacted, disk)
-            assert plan.kept == plan.known == max(compacted.keys) + 1
-            assert [(type(step), step.path, step.loses) for step in plan.steps] == [(SetAside, path, NOTHING)]
-
-
-async def test_without_a_snapshot_that_verifies_the_archive_may_hold_the_log_from_the_start(compacted: World) -> None:
-    """Then nothing is lost; else it is beyond repair, and nothing was changed."""
-    disk = compacted.damaged(DAMAGES["snapshots"])
-    without = disk.survivor(0)
-    plan = await check(compacted, disk)
-    assert (plan.snapshot, plan.kept) == (0, max(compacted.keys) + 1)
-    without.remove(names(without, ARCHIVE)[0])
-    before = contents(without)
-    with pytest.raises(BeyondRepairError, match="no snapshot in it verifies") as caught:
-        plan_of(without)
-    assert contents(without) == before
-    assert all(str(path) in str(caught.value) for path in names(without, SNAPSHOTS))
-
-
-async def test_snapshots_of_another_past_or_another_log_are_moved_aside(compacted: World) -> None:
-    """A snapshot is compared with its seal."""
-    for size, path in ((300, names(compacted.disk, SNAPSHOTS)[1]), (301, names(compacted.disk, SNAPSHOTS)[0])):
-        other = await made(compactions=4, size=size)
-        disk = compacted.damaged()
-        disk.content(path)[:] = other.disk.content(path)
-        plan = await check(compacted, disk)
-        assert [step.path for step in plan.steps] == [path]
-        assert plan.kept == max(compacted.keys) + 1
-
-
-async def test_what_only_the_older_snapshot_needs_is_moved_aside(compacted: World) -> None:
-    """And what lies before it, so that no gap is left; that is history."""
-    newest = int(names(compacted.disk, SNAPSHOTS)[-1].stem)
-    path = next(path for path in names(compacted.disk) if int(path.stem) <= newest)
-    disk = compacted.damaged()
-    disk.content(path)[5000] ^= 1
-    plan = await check(compacted, disk)
-    assert plan.kept == plan.known == max(compacted.keys) + 1
-    assert [step.path for step in plan.steps] == [*names(compacted.disk, ARCHIVE), path]
-    assert "the way from the older snapshot" in plan.steps[-1].loses
-    assert plan.steps[0].loses == "history: no start needs it"
-
-
-async def test_a_damaged_archive_loses_history_only(compacted: World) -> None:
-    """Flipped, with another time, of another log, or with a gap: it goes, and all before it."""
-    paths = names(compacted.disk, ARCHIVE)
-    other = await made(compactions=4)
-    damages: list[tuple[Damage, int]] = [
-        (lambda disk: disk.content(paths[1]).__setitem__(60, 255), 2),
-        (lambda disk: disk.content(paths[0]).__setitem__(4, 1), 1),
-        (lambda disk: disk.content(paths[2]).__setitem__(slice(None), bytes(other.disk.content(paths[2]))), 3),
-        (lambda disk: disk.remove(paths[1]), 1),
-    ]
-    for damage, gone in damages:
-        plan = await check(compacted, compacted.damaged(damage))
-        assert [step.path for step in plan.steps] == paths[:gone]
-        assert plan.kept == plan.known == max(compacted.keys) + 1
-
-
-async def test_a_segment_that_is_in_the_archive_too_loses_nothing(compacted: World) -> None:
-    """A crash while it was archived leaves both."""
-    path = names(compacted.disk, ARCHIVE)[-1]
-    segment = LOG / path.name.removesuffix(".gz")
-    disk = compacted.damaged()
-    _, data = read_segment(disk, names(disk)[0])
-    disk.open(segment, create=True).write_at(0, data)
-    plan = await check(compacted, disk)
-    assert [(step.path, step.loses) for step in plan.steps] == [(segment, NOTHING)]
-
-
 async def test_a_lock_that_does_not_name_this_log_is_written_anew(compacted: World) -> None:
     """Rotten, or that of another directory: nothing is lost."""
     lock = DIRECTORY / "LOCK"
@@ -281,6 +204,7 @@ async def test_a_lock_that_does_not_name_this_log_is_written_anew(compacted: Wor
         plan = repaired(disk)
         assert [(type(step), step.loses) for step in plan.steps] == [(NameLog, NOTHING)]
         assert contents(disk, DIRECTORY.with_name("data.before-repair-now")) == before
+        assert_nothing_is_destroyed(disk, before, plan)
         assert not plan_of(disk).steps
         assert await opened(disk) == list(compacted.keys.values())
 
