@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from wal.change import Record, decode_record
+from wal.change import decode_record
 from wal.decision import Last, Verdict, decide
 from wal.file_system import FileSystem
 from wal.judgement import Segment, facts_of
@@ -40,6 +41,13 @@ def make_plan(files: FileSystem, directory: Path) -> Plan:
         OSError: Something cannot be read.
     """
     return _Planner(Evidence(files, directory)).run()
+
+
+class _Told(NamedTuple):
+    """What is told of a record that is given up; its values are not kept."""
+
+    time: int
+    keys: list[tuple[str, str]]
 
 
 class _Planner:
@@ -214,16 +222,20 @@ class _Planner:
         found = dict(record for one in touched for record in self._verifying(one, chain.kept))
         if not found:
             return None, known
-        records = [record for record in found.values() if record is not None]
-        keys = dict.fromkeys((change.kind, change.id) for record in records for change in record.changes)
-        times = [record.time for record in records] or [0]
+        records = [told for told in found.values() if told is not None]
+        keys = dict.fromkeys(key for told in records for key in told.keys)
+        times = [told.time for told in records] or [0]
         first, last = min(found), max(found)
         some = list(keys)[:_SHOWN]
         return GivenUp(len(records), first, last, min(times), max(times), len(keys), some), max(known, last)
 
-    def _verifying(self, one: SegmentFile, kept: int) -> Iterator[tuple[int, Record | None]]:
+    def _verifying(self, one: SegmentFile, kept: int) -> Iterator[tuple[int, _Told | None]]:
         for header, payload in self._evidence.records(one):
-            if header.sequence > kept:
-                is_transaction = header.type == RecordType.TRANSACTION
-                with contextlib.suppress(msgspec.DecodeError):
-                    yield header.sequence, decode_record(payload) if is_transaction else None
+            if header.sequence <= kept:
+                continue
+            if header.type != RecordType.TRANSACTION:
+                yield header.sequence, None
+                continue
+            with contextlib.suppress(msgspec.DecodeError):
+                record = decode_record(payload)
+                yield header.sequence, _Told(record.time, [(change.kind, change.id) for change in record.changes])
