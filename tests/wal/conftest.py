@@ -19,3 +19,9 @@ def compacted() -> World:
 def plain() -> World:
     """Return a directory with segments only, which was shut down."""
     return asyncio.run(made(compactions=0))
+
+
+@pytest.fixture(scope="session")
+def crashed() -> World:
+    """Return a directory with archive and snapshots, whose tail was never sealed."""
+    return asyncio.run(made(compactions=3, close=False))

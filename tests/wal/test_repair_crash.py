@@ -93,7 +93,7 @@ def _damage_at_random(disk: SimulatedDisk, chance: random.Random, foreign: Simul
 
 
 async def test_whatever_is_done_to_a_directory_a_repair_keeps_a_prefix_or_refuses(
-    compacted: World, plain: World
+    compacted: World, plain: World, crashed: World
 ) -> None:
     """One to three harms to any of its files; refused only if nothing is there to go on from."""
     seed = random.randrange(1 << 32)
@@ -101,7 +101,7 @@ async def test_whatever_is_done_to_a_directory_a_repair_keeps_a_prefix_or_refuse
     ends = {"sound": 0, "beyond repair": 0, "repaired": 0}
     for number in range(ROUNDS):
         chance = random.Random(f"{seed}-{number}")
-        world = chance.choice([compacted, compacted, plain])
+        world = chance.choice([compacted, plain, crashed])
         disk = world.damaged()
         harms = [_damage_at_random(disk, chance, foreign) for _ in range(chance.randint(1, 3))]
         disk.settle()
