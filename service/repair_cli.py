@@ -84,12 +84,16 @@ def _told(plan: Plan, directory: Path) -> Iterator[str]:
     snapshot = f"the snapshot at {plan.snapshot} and " if plan.snapshot else ""
     kept = f"{snapshot}every record up to sequence {plan.kept}" if plan.kept else "no record at all"
     yield f"Left for a start: {kept}."
+    yield _lost(plan)
+
+
+def _lost(plan: Plan) -> str:
     if plan.known > plan.kept:
-        yield f"Lost: sequences {plan.kept + 1} to {plan.known}. {_given_up(plan.given_up)}"
-    elif any(step.loses != NOTHING for step in plan.steps):
-        yield "No record that is known to have been behind that is lost."
-    else:
-        yield "Nothing is lost."
+        return f"Lost: sequences {plan.kept + 1} to {plan.known}, as far as is known. {_given_up(plan.given_up)}"
+    losing = [step for step in plan.steps if step.loses != NOTHING]
+    if any(isinstance(step, WriteSegment) for step in losing):
+        return f"Lost: whatever there was from sequence {plan.kept + 1} on; nothing tells if there was anything."
+    return "Lost: history, as the steps say; nothing that a start needs." if losing else "Nothing is lost."
 
 
 def _what(step: Step, directory: Path) -> str:

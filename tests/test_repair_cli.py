@@ -115,6 +115,21 @@ def test_who_agrees_gets_a_copy_and_a_directory_that_verifies(directory: Path) -
     assert {path.stat().st_mode & 0o777 for path in copy.rglob("*") if path.is_file()} == {0o600}
 
 
+def test_what_may_be_lost_is_not_called_nothing(tmp_path: Path) -> None:
+    """A tail that is gone may have held records; a header that is known loses none."""
+    directory = tmp_path / "data"
+    asyncio.run(fill(directory))
+    path = max((directory / "log").glob("*.wal"))
+    content = path.read_bytes()
+    path.unlink()
+    said = repair(directory, "--dry-run").stdout
+    assert f"Lost: whatever there was from sequence {int(path.stem)} on; nothing tells" in said
+    path.write_bytes(content[:20] + b"x" + content[21:])
+    said = repair(directory, "--dry-run").stdout
+    assert "found a header that does not verify; loses nothing" in said
+    assert "Nothing is lost." in said
+
+
 def test_a_held_directory_ends_with_exit_code_3(directory: Path) -> None:
     """It names the holder."""
     lock = DirectoryLock.take(RealFileSystem(), directory)
