@@ -1,4 +1,4 @@
-"""`annolog log`: look at a data directory, also while a server runs on it. Nothing is changed."""
+"""`annolog log`: look at a data directory, also while a server runs on it. Only `repair` changes anything."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from service.clock import format_time
 from service.kinds import KINDS
+from service.repair_cli import repair_command
 from wal.change import Change, Record
 from wal.errors import DamagedError, UnsupportedFormatError, WalError
 from wal.history import history
@@ -27,7 +28,10 @@ _directory = click.argument("directory", type=click.Path(exists=True, file_okay=
 
 @click.group("log")
 def log_group() -> None:
-    """Look at the log of a data directory."""
+    """Look at the log of a data directory, or repair it."""
+
+
+log_group.add_command(repair_command)
 
 
 @log_group.command("verify")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SECTOR_BYTES = 512
@@ -158,8 +158,15 @@ class SimulatedDisk:
         disk._synced_names = dict(disk._names)
         return disk
 
+    def settle(self) -> None:
+        """Make everything durable, what was damaged too."""
+        for inode in self._names.values():
+            inode.sync()
+        self._synced_names = dict(self._names)
+        self._pending = []
+
     def content(self, path: Path) -> bytearray:
-        """Return a file's content, to be looked at or damaged; damage is on the disk at once."""
+        """Return a file's content, to be looked at or damaged; damage outlasts a power cut once it has settled."""
         return self._names[path].content
 
     def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
@@ -185,6 +192,9 @@ class SimulatedDisk:
     def rename(self, source: Path, target: Path) -> None:
         """Rename."""
         self.step("rename")
+        if source not in self._names:
+            self._rename_directory(source, target)
+            return
         inode = self._names[source]
         if source.parent == target.parent:
 
@@ -197,6 +207,27 @@ class SimulatedDisk:
             # Two directories: nothing says which of the two changes reaches the disk first.
             self._change(target.parent, lambda names: names.__setitem__(target, inode))
             self._change(source.parent, lambda names: names.pop(source, None))
+
+    def _rename_directory(self, source: Path, target: Path) -> None:
+        if not self.files(source) or self.files(target):
+            raise OSError(errno.ENOTEMPTY, "no such directory, or there is another one", str(target))
+        assert source.parent == target.parent
+
+        def moved(names: Names) -> None:
+            for path in [path for path in names if source in path.parents]:
+                names[target / path.relative_to(source)] = names.pop(path)
+
+        self._change(source.parent, moved)
+
+    def files(self, directory: Path) -> Sequence[Path]:
+        """List everything below a directory."""
+        self.step("list")
+        return sorted(path for path in self._names if directory in path.parents)
+
+    def free_bytes(self, directory: Path) -> int:
+        """Return what is left."""
+        assert directory.is_absolute()
+        return 1 << 40 if self.space is None else self.space
 
     def remove(self, path: Path) -> None:
         """Remove."""

@@ -133,7 +133,7 @@ def test_a_damaged_snapshot_is_refused_and_moved_aside_nothing_is_missing(store:
     refused = serve(store.directory)
     assert refused.returncode == 4
     assert f"{newest} is damaged at offset" in refused.stderr
-    assert "Move this file out of the directory" in refused.stderr
+    assert "Run `annolog log repair` on the directory" in refused.stderr
     newest.rename(newest.parent.parent.parent / "aside.snap")
     store.start()
     assert [document["id"] for document in store.get("/v1/documents?limit=1000")["items"]] == before

@@ -146,8 +146,8 @@ SMALL_SEGMENTS = {
 }
 
 
-def test_damage_in_a_sealed_segment_is_refused_and_names_the_place(tmp_path: Path) -> None:
-    """Also of a record in the middle of it, with a whole segment behind."""
+def test_damage_in_a_sealed_segment_is_refused_and_names_the_place_and_is_repaired(tmp_path: Path) -> None:
+    """A record in the middle of it, with a whole segment behind; the repair keeps what was before, and a copy."""
     directory = tmp_path / "data"
     server = Server(directory, environment=SMALL_SEGMENTS)
     try:
@@ -165,6 +165,23 @@ def test_damage_in_a_sealed_segment_is_refused_and_names_the_place(tmp_path: Pat
     assert found is not None
     assert SEGMENT_HEADER_BYTES < int(found[1]) <= 30_000
     assert int(found[2]) > 1
+    assert "run `annolog log repair` on it" in said
+    before = {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    command = [sys.executable, "-m", "service.cli", "log", "repair", str(directory), "--yes"]
+    repaired = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert repaired.returncode == 0, repaired.stderr
+    assert f"Left for a start: every record up to sequence {int(found[2]) - 1}." in repaired.stdout
+    (copy,) = tmp_path.glob("data.before-repair-*")
+    assert {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    server.start()
+    try:
+        # The first two records are the user and the login.
+        listed = server.call("GET", "/v1/documents?limit=1&count=true", token=token)[1]
+        assert listed["total"] == int(found[2]) - 3
+        assert server.call("POST", "/v1/documents", {"title": "again"}, token)[0] == 201
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 def test_a_damaged_snapshot_is_refused_until_it_is_moved_aside(tmp_path: Path) -> None:

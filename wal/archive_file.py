@@ -36,7 +36,10 @@ _LEVEL = 6
 # Magic, method deflate, no flags, seconds, no extra flags, unknown system.
 _HEADER = struct.Struct("<2sBBIBB")
 _MAGIC, _DEFLATE, _UNKNOWN_SYSTEM = b"\x1f\x8b", 8, 255
-_RESTORE = "Nothing needs it at a start: move it out of the archive, or restore it from a copy."
+_RESTORE = (
+    "Nothing needs it at a start: restore it from a copy, or let `annolog log repair` move it out of the archive, with "
+    "what is older."
+)
 
 
 class Member(NamedTuple):

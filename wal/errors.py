@@ -31,6 +31,7 @@ class DamagedError(WalError):
         path: The damaged file.
         offset: Where in the file, in bytes.
         sequence: The first sequence that is lost or doubtful, 0 when unknown.
+        found: What is there.
     """
 
     def __init__(self, path: Path, offset: int, sequence: int, *, found: str, expected: str, remedy: str) -> None:
@@ -41,6 +42,7 @@ class DamagedError(WalError):
         self.path = path
         self.offset = offset
         self.sequence = sequence
+        self.found = found
 
 
 class UnsupportedFormatError(WalError):

@@ -170,6 +170,19 @@ class FileStore:
         )
 
 
+def write_segment(file_system: FileSystem, directory: Path, header: SegmentHeader, records: bytes) -> Tail:
+    """Write a segment into a fresh file and put it in its place, durably. Nothing may be prepared at this time.
+
+    Raises:
+        OSError: What was in its place is still there, or it is.
+    """
+    file = file_system.open(directory / PREPARED_NAME, create=True)
+    file.write_at(SEGMENT_HEADER_BYTES, records)
+    for _ in fill(file, SEGMENT_HEADER_BYTES + len(records), header.size):
+        pass
+    return publish(file_system, directory, file, header)
+
+
 def publish(file_system: FileSystem, directory: Path, prepared: File, header: SegmentHeader) -> Tail:
     """Turn the prepared, zero-filled file into a segment, durably.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,7 +60,7 @@ class FileSystem(Protocol):
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put `source` in the place of `target`, atomically."""
+        """Put `source`, a file or a directory, in the place of `target`, atomically."""
         ...
 
     def remove(self, path: Path) -> None:
@@ -67,6 +69,14 @@ class FileSystem(Protocol):
 
     def list(self, directory: Path) -> list[str]:
         """Return the names in a directory, sorted; empty if there is no such directory."""
+        ...
+
+    def files(self, directory: Path) -> Sequence[Path]:
+        """Return the paths of all files below a directory, sorted; what is no file (a socket) is left out."""
+        ...
+
+    def free_bytes(self, directory: Path) -> int:
+        """Return how much may still be written where a directory is, which need not be there yet."""
         ...
 
     def make_directory(self, directory: Path) -> None:
@@ -160,6 +170,14 @@ class RealFileSystem:
 
     def list(self, directory: Path) -> list[str]:
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+    def files(self, directory: Path) -> Sequence[Path]:
+        below = (Path(place) / name for place, _, names in os.walk(directory, followlinks=True) for name in names)
+        return sorted(path for path in below if path.is_file())
+
+    def free_bytes(self, directory: Path) -> int:
+        place = next(path for path in (directory, *directory.parents) if path.is_dir())
+        return shutil.disk_usage(place).free
 
     def make_directory(self, directory: Path) -> None:
         for path in reversed((directory, *directory.parents)):

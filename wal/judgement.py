@@ -13,7 +13,10 @@ from wal.record import RecordType
 from wal.scanner import End, Ending, Found, is_zero
 from wal.segment import SEGMENT_HEADER_BYTES, SegmentHeader, read_segment
 
-REMEDY = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
+REMEDY = (
+    "Restore the directory from a cold copy, or run `annolog log repair` on it, which copies everything first and says "
+    "what is lost before it asks. Keep what is there until then."
+)
 
 
 class Segment(NamedTuple):

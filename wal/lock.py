@@ -61,10 +61,10 @@ class DirectoryLock:
             file = file_system.lock(path)
         except BlockingIOError:
             unheld = file_system.open(path)
-            holder = _read(unheld)
+            holder = read_holder(unheld)
             unheld.close()
             raise DirectoryLockedError(path, f"process {holder.pid} on {holder.host}") from None
-        return cls(file, _read(file))
+        return cls(file, read_holder(file))
 
     def write(self, epoch: int, log_id: bytes) -> None:
         """Make known who holds the directory, durably."""
@@ -78,7 +78,8 @@ class DirectoryLock:
         self._file.close()
 
 
-def _read(file: File) -> Holder:
+def read_holder(file: File) -> Holder:
+    """Return what LOCK tells; of one that is new or does not verify, a holder that is not known."""
     content, _, rest = file.read_at(0, _LOCK_BYTES).partition(b"\n")
     if rest[:_CHECKSUM_DIGITS] != b"%08x" % crc32c(content):
         # New, or unreadable: the epoch is found in the segments too, and the lock itself is the kernel's.

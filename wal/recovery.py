@@ -19,7 +19,7 @@ from wal.base import Base, base_facts, find_base, load_base
 from wal.change import decode_record
 from wal.decision import BaseVerdict, Last, Verdict, decide, decide_base
 from wal.errors import DamagedError
-from wal.file_store import PREPARED_NAME, Tail, publish
+from wal.file_store import PREPARED_NAME, Tail, write_segment
 from wal.file_system import FileSystem
 from wal.judgement import REMEDY, Replayed, Segment, damage_of, facts_of, is_empty_tail, last_of
 from wal.layout import LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TORN_DIRECTORY
@@ -31,7 +31,6 @@ from wal.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
     encode_segment_header,
-    fill,
     first_sequence,
     read_segment,
     read_segment_header,
@@ -42,6 +41,8 @@ from wal.settings import LogSettings
 from wal.state import State
 
 Progress = Callable[[int], None]
+# Every byte verifies, so that there is nothing to repair.
+_OTHER_STATE = "Restore the directory from a cold copy, or ask for help with this message before touching anything."
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -216,7 +217,7 @@ class Recovery:
     def _create(self) -> Ready:
         log_id = os.urandom(LOG_ID_BYTES)
         header = SegmentHeader(1, self.epoch, self._settings.segment_bytes, log_id, NO_DIGEST)
-        tail = self._publish(header, b"")
+        tail = write_segment(self._file_system, self.log_directory, header, b"")
         self.lock.write(self.epoch, log_id)
         return Ready(tail, 0, 0, self._report(0, snapshot=0, new=True, clean=True))
 
@@ -259,7 +260,7 @@ class Recovery:
                 found.header.sequence,
                 found=f"a state with the digest {self._state.digest:032x}",
                 expected=f"{seal.state_digest.hex()}, as the server had it that wrote this seal",
-                remedy=REMEDY,
+                remedy=_OTHER_STATE,
             )
         if found.header.type == RecordType.ROTATION_SEAL:
             self.sealed = Sealed(found.header.sequence, seal.state_digest)
@@ -288,7 +289,8 @@ class Recovery:
         if verdict is Verdict.APPEND:
             tail = self._reopen(segment, header)
         else:
-            tail = self._publish(header, data[SEGMENT_HEADER_BYTES : ending.offset])
+            records = data[SEGMENT_HEADER_BYTES : ending.offset]
+            tail = write_segment(self._file_system, self.log_directory, header, records)
         tail.position, tail.digest = ending.offset, ending.position.digest
         report = self._report(sequence, snapshot=base.sequence, new=False, clean=verdict is Verdict.APPEND)
         report = msgspec.structs.replace(report, torn_bytes=len(torn), torn_path=torn_path)
@@ -310,14 +312,6 @@ class Recovery:
         file.write_at(0, encode_segment_header(header))
         file.sync()
         return Tail(file, header, SEGMENT_HEADER_BYTES, header.previous)
-
-    def _publish(self, header: SegmentHeader, records: bytes) -> Tail:
-        """Write a segment into a fresh file and put it in its place, durably."""
-        file = self._file_system.open(self.log_directory / PREPARED_NAME, create=True)
-        file.write_at(SEGMENT_HEADER_BYTES, records)
-        for _ in fill(file, SEGMENT_HEADER_BYTES + len(records), header.size):
-            pass
-        return publish(self._file_system, self.log_directory, file, header)
 
     def _report(self, sequence: int, *, snapshot: int, new: bool, clean: bool) -> Report:
         seconds = time.monotonic() - self._started

@@ -177,13 +177,18 @@ def _later_batch(data: bytes, offset: int, position: Position) -> int | None:
     A batch is written only after the sync of the one before it returned, so such a record proves that what
     is missing here was durable. A record of the same batch proves nothing: sectors reach a disk in any order.
     """
-    start = offset + ALIGNMENT
+    behind = frames(data, offset + ALIGNMENT)
+    return next((found for found, header, _ in behind if _is_later(header, position)), None)
+
+
+def frames(data: bytes, start: int) -> Iterator[tuple[int, Header, bytes]]:
+    """Yield offset, header and payload of each record from an offset on whose own checksums hold, whatever its past."""
     while (start := data.find(MAGIC, start)) >= 0:
         header = decode_header(data, start) if start % ALIGNMENT == 0 else None
-        if header is not None and _is_later(header, position) and payload_of(data, start, header) is not None:
-            return start
+        payload = payload_of(data, start, header) if header is not None else None
+        if header is not None and payload is not None:
+            yield start, header, payload
         start += 1
-    return None
 
 
 def _is_later(header: Header, position: Position) -> bool:

@@ -24,7 +24,10 @@ _MAGIC = b"ANNOLOG\n"
 _PREFIX = struct.Struct("<8sI")
 _CHECKSUM = struct.Struct("<I")
 _FIELDS = struct.Struct(f"<QIQ{LOG_ID_BYTES}s{DIGEST_BYTES}s")
-_RESTORE = "Restore the file from a backup, or the whole directory from a cold copy."
+_RESTORE = (
+    "Restore the file from a backup, or the whole directory from a cold copy; or run `annolog log repair` on the "
+    "directory, which copies everything first and says what is lost before it asks."
+)
 
 
 class SegmentHeader(NamedTuple):

@@ -264,8 +264,8 @@ class SnapshotReader:
     def _refuse(self, offset: int, found: str, expected: str) -> NoReturn:
         sequence = snapshot_sequence(self._path.name) or 0
         remedy = (
-            "Move this file out of the directory: the snapshot before it, and the log that is kept since then, hold "
-            "the same. Keep it until the server has started."
+            "Run `annolog log repair` on the directory, which moves this file aside if the snapshot before it, and the "
+            "log that is kept since then, hold the same."
         )
         raise DamagedError(self._path, offset, sequence, found=found, expected=expected, remedy=remedy)
 

@@ -118,7 +118,7 @@ async def test_a_damaged_snapshot_is_refused_and_the_way_on_works() -> None:
     await run.close()
     newest = snapshot_path(SNAPSHOTS, list_snapshots(disk, SNAPSHOTS)[-1])
     disk.content(newest)[700] ^= 4
-    with pytest.raises(DamagedError, match="Move this file out of the directory") as caught:
+    with pytest.raises(DamagedError, match="Run `annolog log repair` on the directory") as caught:
         await Run(disk).open()
     assert caught.value.path == newest
     disk.rename(newest, Path("/simulated/aside.snap"))
