@@ -60,10 +60,12 @@ def register(context: Context, command: Register) -> Decision:
         email=email,
         name=draft.name,
         role=role,
-        disabled=bool(draft.disabled),
+        disabled=bool(draft.disabled) or command.reset_required,
     )
     check_read_only(draft, (), user)
-    credential = Credential(id=user.id, password_hash=command.password_hash)
+    credential = Credential(
+        id=user.id, password_hash=command.password_hash, reset_required=command.reset_required and not draft.disabled
+    )
     change = created(context, USER, user.id, user)
     return Decision([change, created(context, CREDENTIAL, user.id, credential)], outcome_of(USER, change, CREATED))
 
