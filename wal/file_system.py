@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -58,7 +59,7 @@ class FileSystem(Protocol):
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put `source` in the place of `target`, atomically."""
+        """Put `source` in the place of `target`, atomically; a directory in that of an empty one, or of none."""
         ...
 
     def remove(self, path: Path) -> None:
@@ -71,6 +72,10 @@ class FileSystem(Protocol):
 
     def make_directory(self, directory: Path) -> None:
         """Make a directory and its parents, if they are not there, durably."""
+        ...
+
+    def remove_directory(self, directory: Path) -> None:
+        """Remove a directory with all that is in it, if it is there. A crash leaves some of it."""
         ...
 
     def sync_directory(self, directory: Path) -> None:
@@ -167,6 +172,10 @@ class RealFileSystem:
             if path == directory or not path.is_dir():
                 path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
                 self.sync_directory(path.parent)
+
+    def remove_directory(self, directory: Path) -> None:
+        if directory.is_dir():
+            shutil.rmtree(directory)
 
     def sync_directory(self, directory: Path) -> None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
