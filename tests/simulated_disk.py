@@ -178,8 +178,8 @@ class SimulatedDisk:
         """Open and hold."""
         if path in self.held:
             raise BlockingIOError(errno.EWOULDBLOCK, "held")
-        self.held.add(path)
         file = self.open(path, create=path not in self._names)
+        self.held.add(path)
         return SimulatedFile(self, file._inode, locked=path)
 
     def rename(self, source: Path, target: Path) -> None:

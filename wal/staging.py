@@ -69,6 +69,8 @@ class Staging:
             OSError: The disk refused; the log is in its place or not.
         """
         holder = read_holder(self._file_system, self.path)
+        # What is moved is durable as a whole, also the segment that was being prepared.
+        self._file_system.sync_directory(self.path / LOG_DIRECTORY)
         self._file_system.rename(self.path / LOG_DIRECTORY, self._directory / LOG_DIRECTORY)
         self._file_system.sync_directory(self._directory)
         self._file_system.sync_directory(self.path)

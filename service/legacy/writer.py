@@ -130,7 +130,9 @@ class Writer:
         self._now = clock.now()
         update = Update(actor=LOCAL_ADMIN, operation=_OPERATION, kind=USER.name, id=chosen, patch={"role": "admin"})
         await self._engine.submit(update)
-        return [f"The file names no administrator: the oldest user, {users.row(chosen).email}, is one now."]
+        return [
+            f"The file has no administrator: {users.row(chosen).email}, the oldest who is not disabled, is one now."
+        ]
 
     def _keep(self, item: Item, new_id: str) -> None:
         self.imported[item.entry.kind] += 1
