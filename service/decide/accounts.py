@@ -100,7 +100,13 @@ def update_user(context: Context, command: Update) -> Decision:
     if user.disabled or user.role != "admin":
         _require_other_admin(context, command.id)
     change = updated(context, USER, user.id, user)
-    return Decision([change], outcome_of(USER, change, OK, user.version))
+    changes = [change]
+    credential = context.state.tables[CREDENTIAL.name].row(command.id)
+    if credential.reset_required and "disabled" in patch:
+        # Now somebody has said so, and a password does not change it.
+        said = msgspec.structs.replace(credential, reset_required=False)
+        changes.append(updated(context, CREDENTIAL, command.id, said))
+    return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
 def delete_user(context: Context, command: Delete) -> Decision:

@@ -89,3 +89,17 @@ def test_a_password_enables_who_was_disabled_for_the_want_of_one(world: World, a
     world.update(ada, "user", user["id"], {"disabled": True})
     world.do(reset)
     assert world.value("user", user["id"])["disabled"] is True
+
+
+def test_who_was_disabled_by_an_administrator_meanwhile_stays_so(world: World, ada: Actor) -> None:
+    """A password enables only those of whom nobody has said anything."""
+    user = body(world.register("eve@example.org", LOCAL_ADMIN, reset_required=True))
+    world.update(ada, "user", user["id"], {"name": "Eve"})
+    assert world.state.tables["credential"].row(user["id"]).reset_required
+    world.update(ada, "user", user["id"], {"disabled": True})
+    world.do(
+        SetPassword(
+            actor=LOCAL_ADMIN, operation="t", user_id=user["id"], password_hash="new", credential_generation=None
+        )
+    )
+    assert world.value("user", user["id"])["disabled"] is True
