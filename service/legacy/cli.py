@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import tzinfo
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import BinaryIO, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
@@ -50,23 +50,37 @@ class _Zone(click.ParamType[tzinfo]):
 @click.option("--data-dir", help="Directory of the data; it must hold no log.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings that differ.")
 @click.option("--skip-invalid", is_flag=True, help="Import the rest when something cannot be taken over.")
-@click.option("--report", type=click.File("w", lazy=False), help="Write what was left out, and why, as JSON.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was left out, and why, as JSON."
+)
 @click.option("--zone", type=_Zone(), default="UTC", show_default=True, help="Of times that name none.")
 def import_legacy(
-    file: Path, data_dir: str | None, config: Path | None, skip_invalid: bool, report: TextIO | None, zone: tzinfo
+    file: Path, data_dir: str | None, config: Path | None, skip_invalid: bool, report: Path | None, zone: tzinfo
 ) -> None:
     """Import the proof of concept's db_snapshot.json, as a whole or not at all. FILE is only read."""
+    stream = None if report is None else _opened(report, file)
     flags: Tree = {} if data_dir is None else {"data": {"directory": data_dir}}
     try:
         settings = load(config, os.environ, flags)
         done = _import(file.absolute(), settings, zone, skip_invalid=skip_invalid)
     except tuple(_EXITS) as error:
         _fail(next(code for kind, code in _EXITS.items() if isinstance(error, kind)), error)
-    if report is not None:
-        report.write(msgspec.json.format(msgspec.json.encode(done), indent=1).decode())
+    if stream is not None:
+        with stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(done), indent=1))
     _tell(done)
     if not done.imported:
         sys.exit(EXIT_REFUSED)
+
+
+def _opened(report: Path, file: Path) -> BinaryIO:
+    """Open the report before anything is done; it must not take the place of what is imported."""
+    try:
+        if report.exists() and file.exists() and report.samefile(file):
+            raise click.BadParameter(f"{report} is the file that is to be imported.", param_hint="report")
+        return report.open("wb")
+    except OSError as error:
+        raise click.BadParameter(f"{report} cannot be written: {error.strerror}.", param_hint="report") from error
 
 
 def _import(file: Path, settings: Settings, zone: tzinfo, *, skip_invalid: bool) -> Report:

@@ -14,7 +14,7 @@ import msgspec
 
 from service.errors import clipped, shown
 from service.legacy.names import Members
-from service.legacy.report import KINDS, OTHER, LeftOut
+from service.legacy.report import KINDS, OTHER, LeftOut, printable
 
 _INTEGER_MAX = 2**63 - 1
 _DEPTH_MAX = 100
@@ -162,7 +162,7 @@ def _places(collection: str, found: dict[str, Any] | list[Any]) -> Iterator[tupl
             yield f"{collection}[{place}]", None, value
         return
     for key, value in found.pairs if isinstance(found, _Ambiguous) else found.items():
-        yield f"{collection}/{clipped(key)}", key, value
+        yield f"{collection}/{printable(clipped(key))}", key, value
 
 
 def _require_keepable(value: Any, depth: int = 0) -> None:
@@ -219,7 +219,7 @@ def _read_rest(members: Members, snapshot: Snapshot) -> None:
     for name, value in members.rest().items():
         if isinstance(value, dict | list) and value:
             reason = f"{_what(value)} of {len(value)} found under a name that means nothing here"
-            snapshot.left_out.append(LeftOut(kind=OTHER, place=clipped(name), reason=reason))
+            snapshot.left_out.append(LeftOut(kind=OTHER, place=printable(clipped(name)), reason=reason))
         else:
             snapshot.notes.append(f"{name!r} of the file has no home here.")
 

@@ -78,9 +78,7 @@ async def import_snapshot(
             await asyncio.to_thread(staging.publish)
         await asyncio.to_thread(staging.clear)
     except BaseException:
-        # The cause counts; what cannot be removed now the next import removes.
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(staging.clear)
+        await _abandon(staging)
         raise
     finally:
         staging.release()
@@ -93,6 +91,12 @@ async def import_snapshot(
         notes=tuple(made.notes),
         users=made.users,
     )
+
+
+async def _abandon(staging: Staging) -> None:
+    # The cause counts; what cannot be removed now the next import removes.
+    with contextlib.suppress(OSError):
+        await asyncio.to_thread(staging.clear)
 
 
 class _Made(msgspec.Struct, kw_only=True):

@@ -142,6 +142,9 @@ def test_every_refusal_has_its_exit_code(server: Server, tmp_path: Path) -> None
     assert annolog("import", "legacy", tmp_path, "--data-dir", other).returncode == 1
     assert annolog("import", "legacy", path, "--data-dir", other, "--zone", "Nowhere/Land").returncode == 2
     assert annolog("import", "legacy", path, "--data-dir", other, "--report", tmp_path / "no" / "r").returncode == 2
+    before = path.read_bytes()
+    assert annolog("import", "legacy", path, "--data-dir", other, "--report", path).returncode == 2
+    assert path.read_bytes() == before
     assert annolog("import", "legacy", path, "--data-dir", path / "below").returncode == 5
     assert not other.exists()
 

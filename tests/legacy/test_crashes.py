@@ -15,8 +15,8 @@ import pytest
 from service.legacy.transfer import UnverifiedError, import_snapshot
 from service.settings import load
 from tests.legacy.examples import SMALL, example, recovered, write
-from tests.simulated_disk import SimulatedDisk
-from wal.errors import WalError
+from tests.simulated_disk import SimulatedDisk, SimulatedFile
+from wal.errors import DamagedError, WalError
 
 DIRECTORY = Path("/simulated/data")
 COUNTS = [2, 1, 1, 1]
@@ -79,6 +79,31 @@ async def test_a_disk_that_refuses_leaves_no_log(tmp_path: Path) -> None:
         disk.failing = {}
         assert await import_on(disk, path)
         assert await counts_on(disk) == COUNTS
+
+
+class RottenDisk(SimulatedDisk):
+    """A disk that changes a bit of the log between its closing and its verification."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._openings = 0
+
+    def lock(self, path: Path) -> SimulatedFile:
+        """Hold; the second time that the staging directory is opened its log is another one."""
+        self._openings += path.parent.name == "import.tmp"
+        if self._openings == 2:
+            (segment,) = (path for path in self._names if path.suffix == ".wal")
+            self.content(segment)[4200] ^= 1
+        return super().lock(path)
+
+
+async def test_a_log_that_does_not_verify_is_not_put_in_place(tmp_path: Path) -> None:
+    """It is read again before."""
+    disk = RottenDisk()
+    with pytest.raises(DamagedError):
+        await import_snapshot(write(tmp_path, example()), DIRECTORY, load(flags=SMALL), file_system=disk)
+    assert not has_log(disk)
+    assert not [path for path in disk._names if "import.tmp" in path.parts]
 
 
 def import_command(directory: Path) -> list[str]:

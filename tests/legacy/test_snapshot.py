@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from service.legacy.snapshot import LegacyError, read_snapshot
@@ -89,15 +90,22 @@ def test_an_object_that_cannot_be_kept_is_listed(tmp_path: Path, users: str, rea
     assert [one.kind for one in snapshot.left_out] == ["user"]
     assert reason in str(snapshot.left_out[0])
     assert str(snapshot.left_out[0]).isprintable()
-    str(snapshot.left_out[0]).encode()
+    assert msgspec.json.encode(snapshot.left_out)
     assert [entry.kind for entry in snapshot.entries if entry.kind != "user"] == ["document"]
 
 
 def test_what_means_nothing_is_listed_or_noted(tmp_path: Path) -> None:
     """A collection of something else cannot be taken over; a number or a session is told."""
-    content = example() | {"projects": {"p": {}}, "answer": 42, "sessions": {"s": {}}, "version": 3, "empty": {}}
+    content = example() | {
+        "projects": {"p": {}},
+        "\ud800\x1b": [1],
+        "answer": 42,
+        "sessions": {"s": {}},
+        "version": 3,
+        "empty": {},
+    }
     snapshot = read_snapshot(write(tmp_path, content))
-    assert [(one.kind, one.place) for one in snapshot.left_out] == [("other", "projects")]
+    assert [(one.kind, one.place) for one in snapshot.left_out] == [("other", "projects"), ("other", "\\ud800\\x1b")]
     assert snapshot.notes == [
         "'sessions' of the file is not taken over.",
         "'version' of the file is not taken over.",
