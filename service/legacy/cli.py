@@ -50,9 +50,7 @@ class _Zone(click.ParamType[tzinfo]):
 @click.option("--data-dir", help="Directory of the data; it must hold no log.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings that differ.")
 @click.option("--skip-invalid", is_flag=True, help="Import the rest when something cannot be taken over.")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was left out, and why, as JSON."
-)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what came of it here, as JSON.")
 @click.option("--zone", type=_Zone(), default="UTC", show_default=True, help="Of times that name none.")
 def import_legacy(
     file: Path, data_dir: str | None, config: Path | None, skip_invalid: bool, report: Path | None, zone: tzinfo

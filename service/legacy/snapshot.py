@@ -80,12 +80,13 @@ def read_snapshot(path: Path) -> Snapshot:
     members = Members("file", content)
     if members.look("users") is None:
         raise LegacyError(path, f"no 'users' among {shown(sorted(content))}")
+    notes: list[str] = []
     snapshot = Snapshot(
         entries=[],
         left_out=[],
-        notes=[],
-        user_by_email=_look_up(members, "user by e-mail"),
-        documents_by_user=_look_up(members, "documents by user"),
+        notes=notes,
+        user_by_email=_look_up(members, "user by e-mail", notes),
+        documents_by_user=_look_up(members, "documents by user", notes),
     )
     for kind in KINDS:
         _read_kind(path, members, kind.name, snapshot)
@@ -126,11 +127,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return ambiguous
 
 
-def _look_up(members: Members, meaning: str) -> Any:
+def _look_up(members: Members, meaning: str, notes: list[str]) -> Any:
     found = members.take(meaning)
     within = members.look("look-ups")
     if found is None and isinstance(within, dict):
-        return Members("file", within).take(meaning)
+        found = Members("file", within).take(meaning)
+    try:
+        _require_keepable(found)
+    except ValueError as error:
+        notes.append(f"The look-up of {meaning} is not used: {error}.")
+        return None
     return found
 
 

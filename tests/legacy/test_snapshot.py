@@ -96,14 +96,8 @@ def test_an_object_that_cannot_be_kept_is_listed(tmp_path: Path, users: str, rea
 
 def test_what_means_nothing_is_listed_or_noted(tmp_path: Path) -> None:
     """A collection of something else cannot be taken over; a number or a session is told."""
-    content = example() | {
-        "projects": {"p": {}},
-        "\ud800\x1b": [1],
-        "answer": 42,
-        "sessions": {"s": {}},
-        "version": 3,
-        "empty": {},
-    }
+    content = example() | {"projects": {"p": {}}, "\ud800\x1b": [1], "answer": 42}
+    content |= {"empty": {}, "sessions": {"s": {}}, "version": 3}
     snapshot = read_snapshot(write(tmp_path, content))
     assert [(one.kind, one.place) for one in snapshot.left_out] == [("other", "projects"), ("other", "\\ud800\\x1b")]
     assert snapshot.notes == [
@@ -120,6 +114,16 @@ def test_look_ups_are_found_also_within_indexes(tmp_path: Path) -> None:
     snapshot = read_snapshot(write(tmp_path, {"users": {}, "indexes": look_ups}))
     assert (snapshot.user_by_email, snapshot.documents_by_user) == ({"a": "u"}, {"u": []})
     assert snapshot.notes == [f"There are no {kind}s in the file." for kind in ("document", "extraction", "annotation")]
+
+
+def test_a_look_up_that_cannot_be_kept_is_not_used(tmp_path: Path) -> None:
+    """Which is told; it is built anew anyway."""
+    path = tmp_path / "db_snapshot.json"
+    path.write_text('{"users": {}, "user_by_email": {"\\ud800@b": "u"}, "documents_by_user": {"u": [], "u": []}}')
+    snapshot = read_snapshot(path)
+    assert (snapshot.user_by_email, snapshot.documents_by_user) == (None, None)
+    assert "The look-up of user by e-mail is not used: a lone surrogate found, expected Unicode." in snapshot.notes
+    assert "The look-up of documents by user is not used: the member 'u' found twice, expected once." in snapshot.notes
 
 
 def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
