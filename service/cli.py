@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import click
 
-from service.brat.cli import export_group, import_group
 from service.compact_cli import compact_command
+from service.exchange_cli import export_group, import_group
+from service.legacy.pending import EXIT_UNIMPORTED, UnimportedError, refuse_unimported
 from service.log_cli import log_group
 from service.logs import configure
 from service.server import require_c_parser, serve
@@ -80,6 +81,7 @@ def run(config: Path | None, flags: Tree, file_system: FileSystem | None = None)
     try:
         require_c_parser()
         settings = load(config, os.environ, flags)
+        refuse_unimported(Path(settings.data.directory), config)
         configure(settings.logging)
         sys.exit(asyncio.run(serve(settings, file_system=file_system)))
     except SettingsError as error:
@@ -88,6 +90,8 @@ def run(config: Path | None, flags: Tree, file_system: FileSystem | None = None)
         _fail(EXIT_LOCKED, error)
     except (DamagedError, UnsupportedFormatError) as error:
         _fail(EXIT_DAMAGED, error)
+    except UnimportedError as error:
+        _fail(EXIT_UNIMPORTED, error)
     except OSError as error:
         _fail(EXIT_ADDRESS, error)
 

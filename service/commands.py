@@ -93,6 +93,22 @@ class Create(Command, frozen=True, kw_only=True):
     utf16: bool = False
 
 
+class CreateFor(Command, frozen=True, kw_only=True):
+    """Create an entity in a user's name, as an import does. The local administrator alone may.
+
+    Attributes:
+        kind: Of the entity.
+        new_id: Its id.
+        draft: The kind's draft struct, or `Invalid`.
+        user_id: The owner of a document, the author of an annotation; for an extraction whoever owns the document.
+    """
+
+    kind: str
+    new_id: str
+    draft: Any
+    user_id: str
+
+
 class Replace(Command, frozen=True, kw_only=True):
     """Put a whole entity: replace it, or create it under this id."""
 
@@ -128,10 +144,11 @@ class Register(Command, frozen=True, kw_only=True):
     Attributes:
         new_id: The user's id.
         draft: The kind's draft (e-mail, name, role, without the password), or `Invalid`.
-        password_hash: argon2id's.
+        password_hash: argon2id's, or of another scheme that can be verified.
         loopback: The request came from this machine.
         open: Anybody may register.
         setup: It carries the token that was told at the start, which counts until there is a user.
+        reset_required: The user is disabled until a password is set.
     """
 
     new_id: str
@@ -140,6 +157,7 @@ class Register(Command, frozen=True, kw_only=True):
     loopback: bool
     open: bool
     setup: bool = False
+    reset_required: bool = False
 
 
 class LogIn(Command, frozen=True, kw_only=True):
@@ -171,6 +189,7 @@ class LogOut(Command, frozen=True, kw_only=True):
 class SetPassword(Command, frozen=True, kw_only=True):
     """Give a user a new password and end the sessions opened with the old one, except the actor's.
 
+    It enables a user who was disabled for the want of one.
     `credential_generation`: of the current password, which was verified; None for a reset.
     """
 

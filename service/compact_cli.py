@@ -11,6 +11,7 @@ import click
 
 from service.client import Client, ClientError
 from service.kinds import KINDS
+from service.legacy.pending import EXIT_UNIMPORTED, UnimportedError, refuse_unimported
 from service.settings import SettingsError, load
 from service.state.state import State, index_fields
 from wal.compactor import Compactor
@@ -27,6 +28,7 @@ _EXITS: dict[type[Exception], int] = {
     WalError: EXIT_FAILED,
     ClientError: EXIT_FAILED,
     OSError: 5,
+    UnimportedError: EXIT_UNIMPORTED,
 }
 
 
@@ -70,6 +72,7 @@ async def _ask(url: str, email: str, password: str) -> str:
 async def _open(directory: Path, config: Path | None) -> str:
     settings = load(config, os.environ)
     path = await asyncio.to_thread(directory.absolute)
+    await asyncio.to_thread(refuse_unimported, path, config)
     log, report = await open_log(path, settings.log, State(KINDS))
     try:
         fields = index_fields(KINDS)

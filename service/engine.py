@@ -36,9 +36,20 @@ class Clock(Protocol):
 class Log(Protocol):
     """What the engine needs of a log: `wal.log.Log`, or one of tests and benchmarks that stores nothing."""
 
-    sequence: int
-    durable: int
-    time: int
+    @property
+    def sequence(self) -> int:
+        """Of the last record that was appended."""
+        ...
+
+    @property
+    def durable(self) -> int:
+        """Of the last record that is known to be synced."""
+        ...
+
+    @property
+    def time(self) -> int:
+        """Of the last record that was appended, in microseconds since 1970 UTC."""
+        ...
 
     @property
     def is_filling(self) -> bool:

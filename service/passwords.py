@@ -1,17 +1,30 @@
-"""Passwords: argon2id off the event loop, in a bounded pool, and as long for unknown users as for known ones."""
+"""Passwords: argon2id off the event loop, in a bounded pool, and as long for unknown users as for known ones.
+
+bcrypt is verified too, for accounts that were imported; what it verifies is outdated, so the login replaces it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import TypeVar
 
 import argon2
+import bcrypt
 import msgspec
 from argon2.exceptions import InvalidHashError, VerificationError
 
+UNUSABLE = "!"
+"""Stored in place of a hash when there is no password that could log in."""
+_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+_BCRYPT_COSTS = range(4, 17)
+_BCRYPT_BYTES = 72
+_ARGON2_KIB_MAX = 1024 * 1024
+_ARGON2_PASSES_MAX = 16
+_ARGON2_LANES_MAX = 16
 _Result = TypeVar("_Result")
 
 
@@ -45,6 +58,22 @@ class Verdict(Enum):
     OUTDATED = "the password is right, and its hash was made with other parameters than today's"
 
 
+def is_verifiable(encoded: str) -> bool:
+    """Tell if a foreign hash can be verified: bcrypt or argon2, at a cost that one login may have."""
+    found = _BCRYPT.fullmatch(encoded)
+    if found is not None:
+        return int(found[1]) in _BCRYPT_COSTS
+    try:
+        cost = argon2.extract_parameters(encoded)
+    except InvalidHashError:
+        return False
+    return (
+        cost.memory_cost <= _ARGON2_KIB_MAX
+        and cost.time_cost <= _ARGON2_PASSES_MAX
+        and cost.parallelism <= _ARGON2_LANES_MAX
+    )
+
+
 class Passwords:
     """Hashes and verifies.
 
@@ -71,19 +100,25 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(password))
 
     async def verify(self, password: str, encoded: str | None) -> Verdict:
-        """Compare a password with an encoded hash; None takes as long and is wrong.
+        """Compare a password with an encoded hash; None, or one that is `UNUSABLE`, takes as long and is wrong.
 
         Raises:
             BusyError: Too many are waiting.
         """
-        verdict = await self._run(lambda: self._verify(password, self._nobody if encoded is None else encoded))
-        return Verdict.WRONG if encoded is None else verdict
+        if encoded is None or encoded == UNUSABLE:
+            await self._run(lambda: self._verify(password, self._nobody))
+            return Verdict.WRONG
+        return await self._run(lambda: self._verify(password, encoded))
 
     def close(self) -> None:
         """End the threads after what is under way."""
         self._pool.shutdown()
 
     def _verify(self, password: str, encoded: str) -> Verdict:
+        if _BCRYPT.fullmatch(encoded) is not None:
+            # What is longer was cut by those who made such hashes, as the scheme has it.
+            secret = password.encode("utf-8", "surrogatepass")[:_BCRYPT_BYTES]
+            return Verdict.OUTDATED if bcrypt.checkpw(secret, encoded.encode()) else Verdict.WRONG
         try:
             self._hasher.verify(encoded, password)
         except (VerificationError, InvalidHashError):

@@ -17,6 +17,7 @@ from service.engine import Engine
 from service.errors import DomainError
 from service.ids import IdSource
 from service.kinds import KINDS
+from service.legacy.pending import EXIT_UNIMPORTED, UnimportedError, refuse_unimported
 from service.operators import UserRequest, carry_out
 from service.passwords import Passwords
 from service.settings import PASSWORD_VARIABLE, Settings, SettingsError, Tree, load
@@ -31,6 +32,7 @@ _EXITS: dict[type[Exception], int] = {
     DamagedError: 4,
     UnsupportedFormatError: 4,
     OSError: 5,
+    UnimportedError: EXIT_UNIMPORTED,
     DomainError: EXIT_REFUSED,
     WalError: EXIT_REFUSED,
 }
@@ -100,7 +102,7 @@ def _password() -> str:
 def _carry_out(request: UserRequest, data_dir: str | None, config: Path | None) -> Answer:
     flags: Tree = {} if data_dir is None else {"data": {"directory": data_dir}}
     try:
-        answer = asyncio.run(_ask_or_open(request, load(config, os.environ, flags)))
+        answer = asyncio.run(_ask_or_open(request, load(config, os.environ, flags), config))
     except tuple(_EXITS) as error:
         code = next(code for kind, code in _EXITS.items() if isinstance(error, kind))
         _fail(code, str(error))
@@ -109,11 +111,12 @@ def _carry_out(request: UserRequest, data_dir: str | None, config: Path | None) 
     return answer
 
 
-async def _ask_or_open(request: UserRequest, settings: Settings) -> Answer:
+async def _ask_or_open(request: UserRequest, settings: Settings, config: Path | None) -> Answer:
     directory = await asyncio.to_thread(Path(settings.data.directory).absolute)
     answer = await ask(directory, request)
     if answer is not None:
         return answer
+    await asyncio.to_thread(refuse_unimported, directory, config)
     state = State(KINDS)
     log, _ = await open_log(directory, settings.log, state)
     passwords = Passwords(settings.passwords)

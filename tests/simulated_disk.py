@@ -56,7 +56,7 @@ class _Inode:
 class SimulatedFile:
     """An open file of a `SimulatedDisk`."""
 
-    def __init__(self, disk: SimulatedDisk, inode: _Inode, *, locked: bool = False) -> None:
+    def __init__(self, disk: SimulatedDisk, inode: _Inode, *, locked: Path | None = None) -> None:
         self._disk = disk
         self._inode = inode
         self._locked = locked
@@ -88,8 +88,8 @@ class SimulatedFile:
 
     def close(self) -> None:
         """Let go of the lock, if this file holds it."""
-        if self._locked:
-            self._disk.held = False
+        if self._locked is not None:
+            self._disk.held.discard(self._locked)
 
 
 Names = dict[Path, _Inode]
@@ -111,7 +111,7 @@ class SimulatedDisk:
         self.cut_at: int | None = None
         self.failing: dict[str, int] = {}
         self.space: int | None = None
-        self.held = False
+        self.held: set[Path] = set()
         self.off = False
         self._mutex = threading.Lock()
         self._names: Names = {}
@@ -183,11 +183,11 @@ class SimulatedDisk:
 
     def lock(self, path: Path) -> SimulatedFile:
         """Open and hold."""
-        if self.held:
+        if path in self.held:
             raise BlockingIOError(errno.EWOULDBLOCK, "held")
-        self.held = True
         file = self.open(path, create=path not in self._names)
-        return SimulatedFile(self, file._inode, locked=True)
+        self.held.add(path)
+        return SimulatedFile(self, file._inode, locked=path)
 
     def rename(self, source: Path, target: Path) -> None:
         """Rename."""
@@ -209,15 +209,30 @@ class SimulatedDisk:
             self._change(source.parent, lambda names: names.pop(source, None))
 
     def _rename_directory(self, source: Path, target: Path) -> None:
-        if not self.files(source) or self.files(target):
-            raise OSError(errno.ENOTEMPTY, "no such directory, or there is another one", str(target))
-        assert source.parent == target.parent
+        # One entry moves, from one directory to another; what the directory itself holds does not change.
+        within = [where for where, _ in self._pending if where.is_relative_to(source)]
+        taken = [path for path in self._names if path.is_relative_to(target)]
+        assert not within, "entries of a directory that is renamed must be durable here"
+        if taken:
+            raise OSError(errno.ENOTEMPTY, "there is another one", str(target))
 
-        def moved(names: Names) -> None:
-            for path in [path for path in names if source in path.parents]:
+        def move(names: Names) -> None:
+            for path in [path for path in names if path.is_relative_to(source)]:
                 names[target / path.relative_to(source)] = names.pop(path)
 
-        self._change(source.parent, moved)
+        self._change(target.parent, move)
+
+    def remove_directory(self, directory: Path) -> None:
+        """Remove every file below a directory, each an entry of its own, and then the directory's own entry."""
+        for path in [path for path in self._names if path.is_relative_to(directory)]:
+            self.remove(path)
+        self.step("remove_directory")
+
+        def forget(names: Names) -> None:
+            for path in [path for path in names if path.is_relative_to(directory)]:
+                del names[path]
+
+        self._change(directory.parent, forget)
 
     def files(self, directory: Path) -> Sequence[Path]:
         """List everything below a directory."""

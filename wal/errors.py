@@ -1,5 +1,6 @@
 """What can go wrong with a log, each cause a class of its own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -22,6 +23,23 @@ class DirectoryLockedError(WalError):
         )
         self.path = path
         self.holder = holder
+
+
+class OccupiedError(WalError):
+    """A directory that was to be filled holds a log, or what belongs to one.
+
+    Attributes:
+        path: The data directory.
+        found: What is there.
+    """
+
+    def __init__(self, path: Path, found: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} is in use already: found {', '.join(found)}, expected a directory without a log. "
+            "Nothing was changed. Give another --data-dir, or move that away if it is not needed."
+        )
+        self.path = path
+        self.found = tuple(found)
 
 
 class DamagedError(WalError):

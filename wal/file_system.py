@@ -60,7 +60,7 @@ class FileSystem(Protocol):
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put `source`, a file or a directory, in the place of `target`, atomically."""
+        """Put `source` in the place of `target`, atomically; a directory in that of an empty one, or of none."""
         ...
 
     def remove(self, path: Path) -> None:
@@ -81,6 +81,10 @@ class FileSystem(Protocol):
 
     def make_directory(self, directory: Path) -> None:
         """Make a directory and its parents, if they are not there, durably."""
+        ...
+
+    def remove_directory(self, directory: Path) -> None:
+        """Remove a directory with all that is in it, if it is there. A crash leaves some of it."""
         ...
 
     def sync_directory(self, directory: Path) -> None:
@@ -185,6 +189,10 @@ class RealFileSystem:
             if path == directory or not path.is_dir():
                 path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
                 self.sync_directory(path.parent)
+
+    def remove_directory(self, directory: Path) -> None:
+        if directory.is_dir():
+            shutil.rmtree(directory)
 
     def sync_directory(self, directory: Path) -> None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

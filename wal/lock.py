@@ -60,9 +60,7 @@ class DirectoryLock:
         try:
             file = file_system.lock(path)
         except BlockingIOError:
-            unheld = file_system.open(path)
-            holder = read_holder(unheld)
-            unheld.close()
+            holder = last_holder(file_system, directory) or Holder()
             raise DirectoryLockedError(path, f"process {holder.pid} on {holder.host}") from None
         return cls(file, read_holder(file))
 
@@ -76,6 +74,17 @@ class DirectoryLock:
     def release(self) -> None:
         """Let the directory go."""
         self._file.close()
+
+
+def last_holder(file_system: FileSystem, directory: Path) -> Holder | None:
+    """Return who has held a directory last, None if there is no LOCK; whoever holds it now is not disturbed."""
+    if LOCK_NAME not in file_system.list(directory):
+        return None
+    file = file_system.open(directory / LOCK_NAME)
+    try:
+        return read_holder(file)
+    finally:
+        file.close()
 
 
 def read_holder(file: File) -> Holder:

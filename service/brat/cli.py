@@ -25,17 +25,7 @@ _password = click.option(
 )
 
 
-@click.group("import")
-def import_group() -> None:
-    """Create documents and annotations from files."""
-
-
-@click.group("export")
-def export_group() -> None:
-    """Write documents and annotations to files."""
-
-
-@import_group.command("brat")
+@click.command("brat")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_url
 @_email
@@ -50,7 +40,7 @@ def import_brat(directory: Path, url: str, email: str, password: str) -> None:
     _transfer(url, email, password, work, lambda: len(paths_of(directory)))
 
 
-@export_group.command("brat")
+@click.command("brat")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @_url
 @_email

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from service.commands import Command, Create, Delete, Expire, LogIn, LogOut, Register, Replace, SetPassword, Update
+from service.commands import (
+    Command,
+    Create,
+    CreateFor,
+    Delete,
+    Expire,
+    LogIn,
+    LogOut,
+    Register,
+    Replace,
+    SetPassword,
+    Update,
+)
 from service.decide.access import require_caller
 from service.decide.accounts import delete_user, register, update_user
 from service.decide.decision import Context, Decision
-from service.decide.documents import create_document, delete_document, replace_document, update_document
+from service.decide.documents import (
+    create_document,
+    create_document_for,
+    delete_document,
+    replace_document,
+    update_document,
+)
 from service.decide.idempotency import kept, replayed
-from service.decide.marks import create_mark, delete_mark, replace_mark, update_mark
+from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.errors import ImmutableError
@@ -27,6 +45,7 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (Update, "user"): update_user,
     (Delete, "user"): delete_user,
     (Create, "document"): create_document,
+    (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,
     (Update, "document"): update_document,
     (Delete, "document"): delete_document,
@@ -35,6 +54,7 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
         for kind in ("extraction", "annotation")
         for command, rule in (
             (Create, create_mark),
+            (CreateFor, create_mark_for),
             (Replace, replace_mark),
             (Update, update_mark),
             (Delete, delete_mark),

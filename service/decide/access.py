@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from service.commands import LOCAL_ADMIN, Actor
+from service.commands import LOCAL_ADMIN, Actor, CreateFor
 from service.decide.decision import Context
 from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
 
@@ -53,6 +53,21 @@ def require_user(context: Context, actor: Actor | None) -> str:
     if caller.user_id is None:
         raise ForbiddenError("The local administrator manages users, and has no documents. Log in as a user.")
     return caller.user_id
+
+
+def require_named_user(context: Context, command: CreateFor) -> str:
+    """Return the id of the user in whose name the local administrator creates something.
+
+    Raises:
+        UnauthenticatedError: As `require_caller`.
+        ForbiddenError: Somebody else asks.
+        NotFoundError: There is no such user.
+    """
+    if require_caller(context, command.actor).user_id is not None:
+        raise ForbiddenError("Only the local administrator creates something in another's name.")
+    if context.state.tables["user"].row(command.user_id) is None:
+        raise NotFoundError(f"There is no user {command.user_id}.")
+    return command.user_id
 
 
 def require_document(context: Context, user_id: str, document_id: str) -> Any:

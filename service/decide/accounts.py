@@ -60,10 +60,12 @@ def register(context: Context, command: Register) -> Decision:
         email=email,
         name=draft.name,
         role=role,
-        disabled=bool(draft.disabled),
+        disabled=bool(draft.disabled) or command.reset_required,
     )
     check_read_only(draft, (), user)
-    credential = Credential(id=user.id, password_hash=command.password_hash)
+    credential = Credential(
+        id=user.id, password_hash=command.password_hash, reset_required=command.reset_required and not draft.disabled
+    )
     change = created(context, USER, user.id, user)
     return Decision([change, created(context, CREDENTIAL, user.id, credential)], outcome_of(USER, change, CREATED))
 
@@ -98,7 +100,13 @@ def update_user(context: Context, command: Update) -> Decision:
     if user.disabled or user.role != "admin":
         _require_other_admin(context, command.id)
     change = updated(context, USER, user.id, user)
-    return Decision([change], outcome_of(USER, change, OK, user.version))
+    changes = [change]
+    credential = context.state.tables[CREDENTIAL.name].row(command.id)
+    if credential.reset_required and "disabled" in patch:
+        # Now somebody has said so, and a password does not change it.
+        said = msgspec.structs.replace(credential, reset_required=False)
+        changes.append(updated(context, CREDENTIAL, command.id, said))
+    return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
 def delete_user(context: Context, command: Delete) -> Decision:

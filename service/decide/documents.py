@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from service.commands import Create, Delete, Replace, Update
-from service.decide.access import absent, require_document, require_user
+from service.commands import Create, CreateFor, Delete, Replace, Update
+from service.decide.access import absent, require_document, require_named_user, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -49,6 +49,19 @@ def create_document(context: Context, command: Create) -> Decision:
     """
     user_id = require_user(context, command.actor)
     refuse_reused_key(context, command)
+    return _create(context, user_id, command.new_id, require_valid(command.draft))
+
+
+def create_document_for(context: Context, command: CreateFor) -> Decision:
+    """Create a document that belongs to the user who is named.
+
+    Raises:
+        ForbiddenError: It is not the local administrator who asks.
+        NotFoundError: There is no such user.
+        InvalidError: As `create_document`.
+        TooLargeError: As `create_document`.
+    """
+    user_id = require_named_user(context, command)
     return _create(context, user_id, command.new_id, require_valid(command.draft))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from service.commands import Create, Delete, Replace, Update
-from service.decide.access import require_document, require_mark, require_user
+from service.commands import Create, CreateFor, Delete, Replace, Update
+from service.decide.access import require_document, require_mark, require_named_user, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -32,7 +32,14 @@ from service.decide.decision import (
 from service.decide.documents import require_form, require_own_id
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
-from service.errors import CascadeTooLargeError, FieldError, ImmutableError, InUseError, InvalidError
+from service.errors import (
+    CascadeTooLargeError,
+    FieldError,
+    ImmutableError,
+    InUseError,
+    InvalidError,
+    NotFoundError,
+)
 from service.kinds.base import Kind
 from service.kinds.mark import MarkDraft, MarkFields, resolve
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
@@ -57,6 +64,21 @@ def create_mark(context: Context, command: Create) -> Decision:
     refuse_reused_key(context, command)
     draft: MarkDraft = require_valid(command.draft)
     require_document(context, user_id, draft.document_id)
+    return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
+
+
+def create_mark_for(context: Context, command: CreateFor) -> Decision:
+    """Put a mark on anybody's document; the author of an annotation is the user who is named.
+
+    Raises:
+        ForbiddenError: It is not the local administrator who asks.
+        NotFoundError: There is no such user, or no such document.
+        InvalidError: As `create_mark`.
+    """
+    user_id = require_named_user(context, command)
+    draft: MarkDraft = require_valid(command.draft)
+    if context.state.tables["document"].row(draft.document_id) is None:
+        raise NotFoundError(f"There is no document {draft.document_id}.")
     return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
 
 

@@ -6,9 +6,20 @@ import msgspec
 
 from service.commands import Expire, LogIn, LogOut, Outcome, SetPassword
 from service.decide.access import require_account, require_caller
-from service.decide.decision import CREATED, NO_CONTENT, OK, Context, Decision, created, deleted, updated
+from service.decide.decision import (
+    CREATED,
+    NO_CONTENT,
+    OK,
+    Context,
+    Decision,
+    created,
+    deleted,
+    next_head,
+    stored,
+    updated,
+)
 from service.errors import ConflictError, ForbiddenError, UnauthenticatedError
-from service.kinds.account import CREDENTIAL, SESSION, Credential, Session
+from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Session, User
 from service.kinds.private import IDEMPOTENCY
 from wal.change import Change
 
@@ -54,6 +65,8 @@ def log_out(context: Context, command: LogOut) -> Decision:
 def set_password(context: Context, command: SetPassword) -> Decision:
     """Set a password and end the user's sessions, except the one that asks.
 
+    Who was disabled for the want of a password is enabled by it; who was disabled otherwise is not.
+
     Raises:
         NotFoundError: There is no such user whom the caller may see.
         ForbiddenError: One's own password, and the current one was not told.
@@ -72,7 +85,15 @@ def set_password(context: Context, command: SetPassword) -> Decision:
     own = None if command.actor is None else command.actor.session_id
     ended = [key for key in _sessions_of(context, command.user_id) if key != own]
     changes = [updated(context, CREDENTIAL, command.user_id, credential)]
+    if current.reset_required:
+        changes.append(_enabled(context, command.user_id))
     return Decision([*changes, *(deleted(context, SESSION, key) for key in ended)], Outcome(status=NO_CONTENT))
+
+
+def _enabled(context: Context, user_id: str) -> Change:
+    user = stored(context, USER, user_id, User)
+    head = next_head(context, user).members()
+    return updated(context, USER, user_id, msgspec.structs.replace(user, **head, disabled=False))
 
 
 def _sessions_of(context: Context, user_id: str) -> list[str]:

@@ -46,11 +46,15 @@ class UserRow(msgspec.Struct, frozen=True):
 
 
 class Credential(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A password's hash; its id is the user's. `generation` counts passwords: another hash of one is the same one."""
+    """A password's hash; its id is the user's. `generation` counts passwords: another hash of one is the same one.
+
+    `reset_required`: the user is disabled because no password of theirs could be taken over; setting one enables them.
+    """
 
     id: str
     password_hash: str
     generation: int = 0
+    reset_required: bool = False
 
 
 class Session(msgspec.Struct, kw_only=True, frozen=True):

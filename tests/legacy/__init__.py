@@ -1,0 +1,1 @@
+"""The proof of concept's snapshot, on its way into a log."""
