@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 PORT ?= 8080
 
-.PHONY: setup run test demo bench bench-scale lint format
+.PHONY: setup run test drill demo bench bench-scale lint format
 
 setup: $(STAMP)
 
@@ -20,6 +20,9 @@ run: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest
+
+drill: $(STAMP)
+	$(BIN)/python -m tests.campaigns
 
 demo: $(STAMP)
 	$(BIN)/python -m bench.demo

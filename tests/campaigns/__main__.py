@@ -1,0 +1,88 @@
+"""Run campaigns and tell what came of them: ``python -m tests.campaigns``, or `make drill` for all in full size.
+
+Exit codes: 0 all is well, 1 something was found, 2 a campaign that was asked for cannot run here.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from tqdm import tqdm
+
+from tests.campaigns.campaign import Campaign, Result, Task
+from tests.campaigns.registry import CAMPAIGNS
+
+_NAMES = [campaign.name for campaign in CAMPAIGNS]
+
+
+class Told(msgspec.Struct):
+    """A campaign in the report; `result` is None if it could not run, and `missing` says why."""
+
+    name: str
+    claim: str
+    size: int
+    seed: int
+    seconds: float
+    missing: list[str]
+    result: Result | None
+
+
+def carry_out(campaign: Campaign, size: int, seed: int) -> Told:
+    """Run a campaign with a bar that shows how far it is."""
+    missing = campaign.missing()
+    begin = time.monotonic()
+    result = None
+    if not missing:
+        with tqdm(total=size, desc=campaign.name, unit="state", file=sys.stderr, disable=None) as bar:
+            result = campaign.run(Task(size, seed, lambda states: _advance(bar, states)))
+    return Told(campaign.name, campaign.claim, size, seed, time.monotonic() - begin, missing, result)
+
+
+def _advance(bar: tqdm[Any], states: int) -> None:
+    bar.update(states - bar.n)
+
+
+def lines(found: list[Told]) -> list[str]:
+    """Return the outcome as a Markdown table, then every finding."""
+    told = ["| campaign | states | seconds | seed | outcome |", "|---|---|---|---|---|"]
+    for one in found:
+        states, outcome = "-", f"not run: needs {', '.join(one.missing)}"
+        if one.result is not None:
+            count = len(one.result.findings)
+            states = f"{one.result.states:,}"
+            outcome = f"{count} FOUND" if count else one.claim.format(states=states)
+        told.append(f"| {one.name} | {states} | {one.seconds:.0f} | {one.seed} | {outcome} |")
+    for one in found:
+        told += [f"{one.name}: {finding}" for finding in (one.result.findings if one.result else ())]
+    return told
+
+
+@click.command()
+@click.option("--only", "names", type=click.Choice(_NAMES), multiple=True, help="Only this one; several may be given.")
+@click.option("--share", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Of the full size.")
+@click.option("--seed", type=int, help="Of everything that is drawn; a new one by default.")
+@click.option("--report", type=click.Path(path_type=Path), default=Path("drill-report"), show_default=True)
+def main(names: tuple[str, ...], share: float, seed: int | None, report: Path) -> None:
+    """Run fault campaigns; what they found is printed and written to a report as Markdown and JSON."""
+    chosen = [campaign for campaign in CAMPAIGNS if not names or campaign.name in names]
+    seed = random.randrange(1 << 32) if seed is None else seed
+    report.mkdir(parents=True, exist_ok=True)
+    found: list[Told] = []
+    for campaign in chosen:
+        found.append(carry_out(campaign, max(1, round(campaign.full * share)), seed))
+        (report / "campaigns.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        (report / "campaigns.md").write_text("\n".join(lines(found)) + "\n", encoding="utf-8")
+    click.echo("\n".join(lines(found)))
+    if any(one.result is not None and one.result.findings for one in found):
+        sys.exit(1)
+    sys.exit(2 if any(one.missing for one in found) else 0)
+
+
+if __name__ == "__main__":
+    main()
