@@ -1,0 +1,10 @@
+"""All seeded bugs. A new rule of durability gets one here."""
+
+from __future__ import annotations
+
+from tests.mutants.answers import ANSWERS
+from tests.mutants.checks import CHECKS
+from tests.mutants.mutant import Mutant
+from tests.mutants.syncs import SYNCS
+
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS)
