@@ -158,6 +158,11 @@ class SimulatedDisk:
         disk._synced_names = dict(disk._names)
         return disk
 
+    def restart(self) -> None:
+        """Let the process be gone, but not the machine: what was written is there, synced or not."""
+        self.off, self.cut_at = False, None
+        self.held.clear()
+
     def settle(self) -> None:
         """Make everything durable, what was damaged too."""
         for inode in self._names.values():

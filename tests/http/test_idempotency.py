@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from service.commands import IdempotencyKey
-from tests.harness import Member
+from tests.harness import Member, open_app
 from tests.http.fake_engine import FakeEngine
 
 PATH = "/v1/documents"
@@ -21,6 +22,18 @@ async def key_for(caller: Member, engine: FakeEngine, method: str, path: str, **
     key = engine.commands[-1].idempotency
     assert key is not None
     return key
+
+
+async def test_a_key_of_one_user_never_meets_that_of_another(tmp_path: Path) -> None:
+    """Both send the same request under the same key, and each gets a document of their own."""
+    async with open_app(tmp_path / "data") as client:
+        answers = []
+        for name in ("anna", "ben"):
+            member = await Member(client).join(f"{name}@example.org")
+            answers.append(await member.call("POST", PATH, {"title": "t"}, headers={"Idempotency-Key": "k"}))
+            assert answers[-1].status == 201, answers[-1].data
+            assert answers[-1].json["owner_id"] == member.id
+            assert "Idempotency-Replayed" not in answers[-1].headers
 
 
 @pytest.mark.parametrize("same", ['"k-1"', " k-1 "])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-_ENGINE = ("tests/service/test_engine.py",)
+_ENGINE = ("tests/service/test_untold.py", "tests/service/test_engine.py")
 _KEYS = ("tests/service/decide/test_idempotency.py",)
 _REFUSAL = "        except DomainError:\n            await self._log.wait(self._state.sequence)\n            raise\n"
 

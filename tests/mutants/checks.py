@@ -112,10 +112,13 @@ CHECKS = (
     Mutant(
         "segments are archived before the new snapshot is compared",
         "wal/compactor.py",
-        "        compacted = await self._run_job(job)\n",
-        "        compacted = await self._run_job(job)\n"
-        "        await asyncio.to_thread(self._publish, Path(job.target), compacted.sequence)\n"
-        "        await self._prune()\n",
+        "        if (compacted.sequence, compacted.state_digest) != sealed or",
+        "        await asyncio.to_thread(self._file_system.rename, Path(job.target), "
+        "snapshot_path(self._snapshots, compacted.sequence))\n"
+        "        await self._prune()\n"
+        "        await asyncio.to_thread(self._file_system.rename, "
+        "snapshot_path(self._snapshots, compacted.sequence), Path(job.target))\n"
+        "        if (compacted.sequence, compacted.state_digest) != sealed or",
         _COMPACTION,
     ),
     Mutant(
@@ -151,7 +154,7 @@ CHECKS = (
         "wal/log.py",
         "            entry = msgspec.structs.replace(entry, sequence=self.sequence + 1)\n",
         "",
-        _LOG,
+        _CUTS,
     ),
     Mutant(
         "a stored time goes back, in the log",

@@ -141,7 +141,7 @@ SYNCS = (
         "wal/compactor.py",
         "        publish_archived(self._file_system, self._archive, first)\n        self._file_system.remove(path)\n",
         "        self._file_system.remove(path)\n        publish_archived(self._file_system, self._archive, first)\n",
-        _ARCHIVE,
+        _CUTS,
     ),
     Mutant(
         "no sync of the directory when a segment gets its place in the archive",

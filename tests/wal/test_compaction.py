@@ -233,3 +233,21 @@ async def test_segments_that_do_not_continue_each_other_make_no_snapshot() -> No
         compact(first, job)
     for run in runs:
         await run.close()
+
+
+async def test_time_does_not_go_back_over_a_snapshot_with_nothing_behind_it() -> None:
+    """A crash right after the compaction: only the snapshot knows the time."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(5)
+    assert run.log is not None
+    time = run.log.time
+    assert await run.compact() is not None
+    found = disk.survivor(0)
+    await run.close()
+    again = Run(found)
+    await again.open()
+    assert again.log is not None
+    assert again.log.time == time > 0
+    await again.close()

@@ -45,6 +45,21 @@ async def test_no_power_cut_loses_what_was_acknowledged() -> None:
             await after.close()
 
 
+async def test_what_a_start_found_after_a_kill_outlasts_a_power_cut() -> None:
+    """Killed at every operation: the page cache may hold what the disk does not, and nothing is built on that."""
+    for cut in range(await operations_of_a_run()):
+        disk = SimulatedDisk()
+        disk.cut_at = cut
+        before = await workload(disk)
+        disk.restart()
+        run = await check_prefix(before, disk)
+        await run.append(2)
+        survivor = disk.survivor(cut)
+        await run.close()
+        after = await check_prefix(run, survivor)
+        await after.close()
+
+
 async def test_no_power_cut_during_compactions_loses_what_was_acknowledged() -> None:
     """Three snapshots, of which the first is removed, with what it covers archived; cut at every operation."""
     undisturbed = SimulatedDisk()

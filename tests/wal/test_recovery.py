@@ -6,7 +6,8 @@ import pytest
 
 from tests.simulated_disk import SECTOR_BYTES, SimulatedDisk
 from tests.wal.drive import DIRECTORY, Run
-from wal.errors import DamagedError, UnsupportedFormatError
+from wal.errors import DamagedError, OutcomeUnknownError, UnsupportedFormatError
+from wal.lock import last_holder
 from wal.record import Entry, RecordType, crc32c, frame_batch
 from wal.segment import SEGMENT_HEADER_BYTES, read_segment, scan_segment, segment_path
 
@@ -229,3 +230,41 @@ async def test_a_state_that_differs_from_the_one_that_was_sealed_is_refused(rota
     await run.close()
     with pytest.raises(DamagedError, match="found a state with the digest"):
         await Run(disk).open()
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_torn_batch_behind_the_seal_of_an_earlier_shutdown_is_cut(seed: int) -> None:
+    """The segment was opened again since, which its epoch tells; what was written then may be torn."""
+    disk = SimulatedDisk()
+    first = Run(disk)
+    await first.open()
+    await first.append(2)
+    await first.close()
+    second = Run(disk)
+    assert (await second.open()).clean
+    await second.prepared()
+    disk.cut_at = len(disk.operations) + 1
+    with pytest.raises(OutcomeUnknownError):
+        await second.append(1, size=1500)
+    found = disk.survivor(seed)
+    await second.close()
+    third = Run(found)
+    assert not (await third.open()).clean
+    assert third.appended in (first.appended, second.appended)
+    await third.append(1)
+    await third.close()
+
+
+async def test_the_epoch_of_an_opening_that_failed_is_not_used_again() -> None:
+    """LOCK tells it, though no segment does."""
+    disk, _ = await crashed(2)
+    disk.failing["rename"] = 5
+    with pytest.raises(OSError, match="by plan"):
+        await recovered(disk)
+    failed = last_holder(disk, DIRECTORY)
+    disk.failing.clear()
+    run = Run(disk)
+    report = await run.open()
+    assert failed is not None
+    assert report.epoch > failed.epoch > 1
+    await run.close()

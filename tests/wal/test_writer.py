@@ -355,3 +355,38 @@ async def test_the_process_ends_with_its_server() -> None:
     process._connection.close()
     assert process._process.wait(20) == 0
     await process._thread.stop()
+
+
+async def test_a_sync_that_fails_is_told(writer: Writer) -> None:
+    """Of a device that can be written and not synced: who leaves the sync out does not notice."""
+    file = RealFile(os.open(os.devnull, os.O_RDWR))
+    error = await written(writer, file, 0, b"x")
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EINVAL
+    file.close()
+
+
+class FailsOnce(RealFile):
+    """A file whose first sync fails; the next one would say that all is well, as a kernel may."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.syncs = 0
+
+    def sync(self) -> None:
+        """Fail, the first time."""
+        self.syncs += 1
+        if self.syncs == 1:
+            raise OSError(errno.EIO, "by plan")
+        super().sync()
+
+
+async def test_a_failed_sync_is_not_tried_again(tmp_path: Path) -> None:
+    """After it the page cache may show what the disk never got."""
+    thread = WriterThread("test-writer")
+    file = FailsOnce(os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT))
+    error = await written(thread, file, 0, b"x")
+    assert isinstance(error, OSError)
+    assert (error.errno, file.syncs) == (errno.EIO, 1)
+    file.close()
+    await thread.stop()
