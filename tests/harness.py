@@ -23,7 +23,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from service.app import make_app, make_runner, make_services
 from service.clock import now
-from service.engine import Engine
+from service.engine import Clock, Engine
 from service.http.call import Engine as EngineSeam
 from service.http.call import Services
 from service.kinds import KINDS
@@ -84,21 +84,25 @@ async def serve_services(services: Services) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def open_engine(directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Engine]:
+async def open_engine(
+    directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None, clock: Clock = now
+) -> AsyncIterator[Engine]:
     """Give the real engine over a data directory, and close its log."""
     state = State(KINDS)
     settings = quick_settings(flags)
     log, _ = await open_log(directory, settings.log, state)
     try:
-        yield Engine(state, log, now, settings.limits)
+        yield Engine(state, log, clock, settings.limits)
     finally:
         await log.close()
 
 
 @asynccontextmanager
-async def open_app(directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Client]:
-    """Give a client of the application over a data directory."""
-    async with open_engine(directory, flags) as engine, serve(engine, flags) as client:
+async def open_app(
+    directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None, clock: Clock = now
+) -> AsyncIterator[Client]:
+    """Give a client of the application over a data directory; `clock` is the engine's."""
+    async with open_engine(directory, flags, clock) as engine, serve(engine, flags) as client:
         yield client
 
 

@@ -69,15 +69,22 @@ async def _say_continue(request: web.Request) -> None:
     request.writer.output_size = 0
 
 
+def _require_plain(request: web.Request) -> None:
+    for name, plain in ((hdrs.CONTENT_ENCODING, "identity"), (hdrs.TRANSFER_ENCODING, "chunked")):
+        # All lines count: a second one must not hide behind the first.
+        coding = ", ".join(request.headers.getall(name, (plain,)))
+        if coding.lower() != plain:
+            headers = {"Accept-Encoding": "identity"}
+            raise MediaTypeError(f"{name} is {coding!r}, only {plain} is taken; send the body as it is.", headers)
+
+
 def media_type_of(request: web.Request, media_types: Collection[str]) -> str:
     """Return the media type of a body, in lower case and without parameters.
 
     Raises:
         MediaTypeError: It is not one of `media_types`, or its charset or content coding is not taken.
     """
-    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
-    if coding.lower() != "identity":
-        raise MediaTypeError(f"The body is encoded as {coding!r}; send it as it is.", {"Accept-Encoding": "identity"})
+    _require_plain(request)
     header = request.headers.get(hdrs.CONTENT_TYPE, "")
     if header in media_types:
         return header

@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import InvalidURLError
 
 from service.errors import MalformedError
 from service.http import problems
@@ -34,7 +35,10 @@ class Connection(web.RequestHandler):
         operation = request_id(request)
         if status < web.HTTPInternalServerError.status_code:
             # The first line says what is wrong, the rest repeats what was sent.
-            exc = MalformedError((message or "").partition("\n")[0].rstrip(":") or "The request cannot be read.")
+            said = (message or "").partition("\n")[0].rstrip(":.")
+            if isinstance(exc, InvalidURLError):  # it says no more than what was sent
+                said = "The target of the request line cannot be read, expected a path such as /v1/documents"
+            exc = MalformedError(f"{said or 'The request cannot be read'}.")
         response = problems.respond(exc or TimeoutError("the request was given up"), operation)
         response.force_close()
         return decorate(response, operation)

@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import istr
 
+from service.errors import MalformedError
 from service.http import identity, problems
 from service.http.call import CALL, Call, Services
 from service.http.failures import MethodError
@@ -42,6 +43,8 @@ def middleware(services: Services, public: frozenset[Handler]) -> Middleware:
         return decorate(response, operation)
 
     async def _serve(request: web.Request, handler: Handler, operation: str) -> web.StreamResponse:
+        if request.version < HttpVersion10:
+            raise MalformedError("The request line names no version, expected HTTP/1.1.")
         if not request.path.startswith(API):
             return await handler(request)
         engine = services.gate.enter()
@@ -76,7 +79,8 @@ def _refuse(request: web.Request, error: Exception, operation: str) -> web.Respo
     if request.method == hdrs.METH_OPTIONS and isinstance(failure, MethodError):
         return web.Response(status=204, headers=failure.headers)
     response = problems.respond(error, operation)
-    if hdrs.EXPECT in request.headers and not request.content.is_eof():
-        # The client may send its body or not: where the next request begins is not known.
+    # The client may send its body or not, or something else than HTTP: where the next request begins is not known.
+    is_awaited = hdrs.EXPECT in request.headers and not request.content.is_eof()
+    if is_awaited or request.method == hdrs.METH_CONNECT or request.version < HttpVersion10:
         response.force_close()
     return response

@@ -47,7 +47,8 @@ ANSWERS = (
     Mutant(
         "a list shows what is not durable",
         "service/engine.py",
-        "            return self._list(query)\n        finally:\n            await self._log.wait(self._state.sequence)\n",
+        "            return self._list(query)\n        finally:\n"
+        "            await self._log.wait(self._state.sequence)\n",
         "            return self._list(query)\n        finally:\n            pass\n",
         _ENGINE,
     ),

@@ -42,7 +42,8 @@ SYNCS = (
         "a failed sync is tried again, by the process",
         "wal/writer_main.py",
         "        os.fdatasync(descriptor)\n",
-        "        try:\n            os.fdatasync(descriptor)\n        except OSError:\n            os.fdatasync(descriptor)\n",
+        "        try:\n            os.fdatasync(descriptor)\n        except OSError:\n"
+        "            os.fdatasync(descriptor)\n",
         _WRITER,
     ),
     Mutant(
@@ -69,7 +70,8 @@ SYNCS = (
     Mutant(
         "acknowledged before the sync, by the process",
         "wal/writer_main.py",
-        "        connection.sendall(ANSWER.pack(errno.EMFILE if descriptor < 0 else write(descriptor, offset, data)))\n",
+        "        connection.sendall(ANSWER.pack(errno.EMFILE "
+        "if descriptor < 0 else write(descriptor, offset, data)))\n",
         "        connection.sendall(ANSWER.pack(0))\n        write(descriptor, offset, data)\n",
         _WRITER,
     ),
@@ -90,7 +92,8 @@ SYNCS = (
     Mutant(
         "a segment gets its name before it is synced",
         "wal/file_store.py",
-        "    prepared.sync()\n    file_system.rename(directory / PREPARED_NAME, segment_path(directory, header.first))\n",
+        "    prepared.sync()\n"
+        "    file_system.rename(directory / PREPARED_NAME, segment_path(directory, header.first))\n",
         "    file_system.rename(directory / PREPARED_NAME, segment_path(directory, header.first))\n",
         _CUTS,
     ),
@@ -132,7 +135,8 @@ SYNCS = (
     Mutant(
         "recovery builds on what only the page cache holds",
         "wal/recovery.py",
-        "            file.sync()\n            file.drop_cache()\n            file.close()\n        self._file_system.sync_dir",
+        "            file.sync()\n            file.drop_cache()\n            file.close()\n"
+        "        self._file_system.sync_dir",
         "            file.close()\n        self._file_system.sync_dir",
         ("tests/wal/test_recovery.py", *_CUTS),
     ),
