@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.campaigns.campaign import Campaign
+from tests.campaigns.seeded_bugs import SEEDED_BUGS
 
-CAMPAIGNS: tuple[Campaign, ...] = ()
+CAMPAIGNS: tuple[Campaign, ...] = (SEEDED_BUGS,)

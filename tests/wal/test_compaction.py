@@ -164,6 +164,31 @@ async def test_a_state_that_differs_from_the_server_s_is_never_published() -> No
     await run.close()
 
 
+async def test_nothing_goes_before_the_new_snapshot_is_believed() -> None:
+    """With two snapshots there already: a refused third one leaves them, the log and the archive as they were."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    for _ in range(2):
+        await run.append(3)
+        assert await run.compact() is not None
+    await run.append(3)
+    await run.prepared()
+    assert run.log is not None
+    await run.log.rotate()
+    before = [path for path in disk.files(DIRECTORY) if path.suffix != ".tmp"]
+
+    async def lying(job: Job) -> Compacted:
+        true = compact(disk, job)
+        return Compacted(true.sequence, bytes(16), true.sealed_digest, true.counts, true.size_bytes, true.seconds)
+
+    compactor = Compactor(run.log, DIRECTORY, CompactionSettings(), {}, epoch=1, file_system=disk, run=lying)
+    with pytest.raises(CompactionError, match="the server had"):
+        await compactor.compact()
+    assert [path for path in disk.files(DIRECTORY) if path.suffix != ".tmp"] == before
+    await run.close()
+
+
 async def test_a_damaged_segment_makes_no_snapshot() -> None:
     """A flipped bit in what is compacted is met before anything is written."""
     disk = SimulatedDisk()

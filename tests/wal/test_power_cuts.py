@@ -4,7 +4,9 @@ import pytest
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY, Run, workload
+from wal.archive_file import archived_sequence, read_archived
 from wal.errors import WalError
+from wal.segment import first_sequence, read_segment, scan_segment
 
 SURVIVORS = 4
 
@@ -23,6 +25,20 @@ async def check_prefix(before: Run, disk: SimulatedDisk) -> Run:
     assert after.appended == before.appended[: len(after.appended)], "not a prefix of what was appended"
     assert len(after.appended) >= before.acknowledged, "acknowledged records are lost"
     return after
+
+
+def check_history(disk: SimulatedDisk) -> None:
+    """Make sure that log and archive together hold every record from the first on; nothing is past its time here."""
+    log, archive = DIRECTORY / "log", DIRECTORY / "archive"
+    segments = {first: read_segment(disk, log / name) for name in disk.list(log) if (first := first_sequence(name))}
+    for name in disk.list(archive):
+        first = archived_sequence(name)
+        if first is not None:
+            segments[first] = read_archived(disk, archive / name, first)[:2]
+    expected = 1
+    for first, (header, data) in sorted(segments.items()):
+        assert first == expected, f"records from {expected} to {first - 1} are neither in the log nor in the archive"
+        expected += len(list(scan_segment(header, data)))
 
 
 async def test_a_run_rotates() -> None:
@@ -72,6 +88,7 @@ async def test_no_power_cut_during_compactions_loses_what_was_acknowledged() -> 
         before = await workload(disk, 92, compactions=3)
         for seed in range(SURVIVORS // 2):
             after = await check_prefix(before, disk.survivor(cut * SURVIVORS + seed))
+            check_history(after.disk)
             await after.append(2)
             await after.compact()
             archived = [name.split(".", 1) for name in after.disk.list(DIRECTORY / "archive")]
