@@ -54,13 +54,24 @@ class Server(web.Server):
     """
 
     def __init__(self, server: web.Server, connections_max: int, **options: Any) -> None:
-        super().__init__(server.request_handler, request_factory=server.request_factory, **options)
+        super().__init__(self._answer, request_factory=server.request_factory, **options)
+        self._app = server.request_handler
         self._connections_max = connections_max
         self._options = options
 
     def __call__(self) -> web.RequestHandler:
         """Return what handles a new connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._options)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; what is refused before the application's middleware is reached is a problem too."""
+        try:
+            return await self._app(request)
+        except web.HTTPException as error:
+            operation = request_id(request)
+            response = problems.respond(error, operation)
+            response.force_close()
+            return decorate(response, operation)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Count a connection."""

@@ -52,7 +52,9 @@ def respond(error: BaseException, request: str) -> web.Response:
 
 def encode(failure: DomainError) -> bytes:
     """Return the JSON of a problem."""
-    problem = Problem(f"/problems/{failure.name}", failure.status, failure.title, failure.detail, failure.errors)
+    # A header field may hold bytes that are no text, and the detail repeats some of it.
+    detail = failure.detail.encode("utf-8", "backslashreplace").decode()
+    problem = Problem(f"/problems/{failure.name}", failure.status, failure.title, detail, failure.errors)
     if not failure.members:
         return msgspec.json.encode(problem)
     return msgspec.json.encode({**failure.members, **msgspec.to_builtins(problem)})

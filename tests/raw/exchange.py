@@ -185,6 +185,13 @@ EXPECTATIONS = (
         "it cannot be met",
         ending=Ending.AFTER,
     ),
+    Case("expect: something else, where nothing is", (get("/x", HOST, "Expect: x"),), (417,), "a problem too"),
+    Case(
+        "expect: something else, for OPTIONS",
+        (get("/livez", HOST, "Expect: x", method="OPTIONS"),),
+        (417,),
+        "a problem too",
+    ),
     Case("expect: on GET", (get("/livez", HOST, _EXPECT),), (200,), "there is no body to ask for", stays=True),
     Case(
         "expect: in HTTP/1.0",

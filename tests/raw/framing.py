@@ -11,6 +11,7 @@ from tests.raw.case import (
     JSON,
     LENGTH,
     LIVEZ,
+    TOKEN,
     WHOLE,
     Case,
     chunked,
@@ -173,6 +174,13 @@ FIELDS = (
     ),
     Case(
         "field: Latin-1 in the value", (head("GET /livez HTTP/1.1", HOST, b"X: \xe9"),), (200,), "RFC 9110", stays=True
+    ),
+    Case(
+        "field: bytes that are no text in a condition",
+        (head("GET /v1/me HTTP/1.1", HOST, TOKEN, b'If-Match: "\xff"'),),
+        (412,),
+        "another tag, which the problem can tell",
+        stays=True,
     ),
     Case("field: no value", (head("GET /livez HTTP/1.1", HOST, "X:"),), (200,), "RFC 9110", stays=True),
     Case("two lines that end in line feeds", (b"GET /livez HTTP/1.1\nHost: a\n\n",), (400,), "RFC 9112 lets us refuse"),
