@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.campaigns.campaign import Campaign
+from tests.campaigns.fuzz_http import FUZZ_HTTP
 from tests.campaigns.seeded_bugs import SEEDED_BUGS
 
-CAMPAIGNS: tuple[Campaign, ...] = (SEEDED_BUGS,)
+CAMPAIGNS: tuple[Campaign, ...] = (SEEDED_BUGS, FUZZ_HTTP)

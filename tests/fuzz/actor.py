@@ -28,9 +28,14 @@ class Actor:
         self.names: dict[bytes, bytes] = {}
         self.token = ""
 
-    def move(self, wire: Wire) -> None:
+    async def move(self, wire: Wire) -> None:
         """Go on with another connection: the server was started again."""
+        await self._wire.close()
         self._wire = wire
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._wire.close()
 
     async def refresh(self) -> None:
         """Remove what has gathered, and have a session, a document and an annotation of one's own again."""
@@ -96,7 +101,10 @@ class Ledger:
 
     async def keep(self, count: int) -> None:
         """Create so many."""
-        for number in range(count):
-            answer = await self._wire.call("POST", "/v1/documents", {"title": f"{number}"}, self._actor.token)
-            assert answer.status == 201, answer
-            self.acknowledged.add(answer.json["id"])
+        try:
+            for number in range(count):
+                answer = await self._wire.call("POST", "/v1/documents", {"title": f"{number}"}, self._actor.token)
+                assert answer.status == 201, answer
+                self.acknowledged.add(answer.json["id"])
+        finally:
+            await self._wire.close()

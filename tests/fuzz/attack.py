@@ -62,6 +62,19 @@ class Attack:
         Args:
             calm: Called before the kill.
         """
+        try:
+            await self._run(calm)
+        finally:
+            for actor in (*self._actors, self._keeper):
+                await actor.close()
+
+    def blame(self, wait: Wait) -> str:
+        """Return which requests were under way during a wait."""
+        end = wait.begin + wait.took / 1000
+        numbers = [number for begin, done, number in self._under_way if begin < end and done > wait.begin]
+        return ", ".join(map(str, numbers[:CONNECTIONS]))
+
+    async def _run(self, calm: Callable[[], Awaitable[None]]) -> None:
         await self._keeper.refresh()
         numbers = iter(range(self._size))
         await asyncio.gather(*(self._attack(actor, numbers) for actor in self._actors))
@@ -74,24 +87,20 @@ class Attack:
         await calm()
         await self._kill()
 
-    def blame(self, wait: Wait) -> str:
-        """Return which requests were under way during a wait."""
-        end = wait.begin + wait.took / 1000
-        numbers = [number for begin, done, number in self._under_way if begin < end and done > wait.begin]
-        return ", ".join(map(str, numbers[:CONNECTIONS]))
-
     async def _attack(self, actor: Actor, numbers: Any) -> None:
         wire = Wire(self._victim.address)
-        for count, number in enumerate(numbers):
-            if len(self.findings) > _FINDINGS_MAX or self._victim.process.poll() is not None:
-                return
-            if count % _REFRESH_EVERY == 0:
-                await actor.refresh()
-                actor.names[b"@other@"] = self._keeper.names[b"@user@"]
-            await self._send(wire, actor, number)
-            self.sent += 1
-            self._on_progress(self.sent)
-        await wire.close()
+        try:
+            for count, number in enumerate(numbers):
+                if len(self.findings) > _FINDINGS_MAX or self._victim.process.poll() is not None:
+                    return
+                if count % _REFRESH_EVERY == 0:
+                    await actor.refresh()
+                    actor.names[b"@other@"] = self._keeper.names[b"@user@"]
+                await self._send(wire, actor, number)
+                self.sent += 1
+                self._on_progress(self.sent)
+        finally:
+            await wire.close()
 
     async def _send(self, wire: Wire, actor: Actor, number: int) -> None:
         request = draw(self._seed, number)
@@ -140,7 +149,7 @@ class Attack:
         await asyncio.gather(keeping, return_exceptions=True)
         await asyncio.to_thread(self._victim.start)
         for actor in (*self._actors, self._keeper):
-            actor.move(Wire(self._victim.address))
+            await actor.move(Wire(self._victim.address))
         if [await actor.state() for actor in self._actors] != before:
             self.findings.append("after a kill and a start something else is there than was told before")
         kept = {key for key, _ in await self._keeper.state()}

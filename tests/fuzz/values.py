@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
+_LEVELS_MAX = 3
 DEPTHS = (1, 5, 60, 64, 65, 200, 2000)
 
 
@@ -20,12 +22,49 @@ class Pairs(list[tuple[str, Any]]):
 TOKENS = tuple(
     Token(text)
     for text in (
-        b"NaN", b"-Infinity", b"1e999", b"-1e999", b"01", b"+1", b"1.", b".5", b"0x1", b"1e", b"tru", b"undefined", b"",
-        b"9" * 400, b"-" + b"9" * 25, b"18446744073709551616", b"9223372036854775808", b"1e308", b"1E400", b"-0", b"-0.0",
-        b"0." + b"1" * 300, rb'"\ud800"', rb'"\udc00\ud800"', rb'"\u0000"', b'"\xff"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', rb'"\x"',
-        b'"', b"'a'", b'"a', b"\xef\xbb\xbf1", b"/**/1", b"[1,]", b'{"a":}', b'{"a" 1}', b'{1:2}', b"\0", b"\t\r\n ", b"nullnull",
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"-1e999",
+        b"01",
+        b"+1",
+        b"1.",
+        b".5",
+        b"0x1",
+        b"1e",
+        b"tru",
+        b"undefined",
+        b"",
+        b"9" * 400,
+        b"-" + b"9" * 25,
+        b"18446744073709551616",
+        b"9223372036854775808",
+        b"1e308",
+        b"1E400",
+        b"-0",
+        b"-0.0",
+        b"0." + b"1" * 300,
+        rb'"\ud800"',
+        rb'"\udc00\ud800"',
+        rb'"\u0000"',
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b'"\xc0\xaf"',
+        rb'"\x"',
+        b'"',
+        b"'a'",
+        b'"a',
+        b"\xef\xbb\xbf1",
+        b"/**/1",
+        b"[1,]",
+        b'{"a":}',
+        b'{"a" 1}',
+        b"{1:2}",
+        b"\0",
+        b"\t\r\n ",
+        b"nullnull",
     )
-)  # fmt: skip
+)
 NUMBERS = (
     0,
     1,
@@ -49,35 +88,108 @@ NUMBERS = (
     1e300,
 )
 TEXTS = (
-    "", " ", "\0", "\x7f", "a", "Marie", "@doc@", "@ann@", "@user@", "@other@", "ada@example.org", "ADA@EXAMPLE.ORG", "person",
-    "span", "relation", "proposed", "\u202e\u2066", "\U0001f469\u200d\U0001f52c", "e\u0301", "ſ", "İ", "ß", "/", "..", "%00", "null",
-    "\r\nX: y", "2026-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "0001-01-01T00:00:00+23:59", "x" * 501, "x" * 1001, "é" * 5000,
+    "",
+    " ",
+    "\0",
+    "\x7f",
+    "a",
+    "Marie",
+    "@doc@",
+    "@ann@",
+    "@user@",
+    "@other@",
+    "ada@example.org",
+    "ADA@EXAMPLE.ORG",
+    "person",
+    "span",
+    "relation",
+    "proposed",
+    "\u202e\u2066",
+    "\U0001f469\u200d\U0001f52c",
+    "e\u0301",
+    "\u017f",
+    "İ",
+    "ß",
+    "/",
+    "..",
+    "%00",
+    "null",
+    "\r\nX: y",
+    "2026-01-01T00:00:00Z",
+    "9999-12-31T23:59:60Z",
+    "0001-01-01T00:00:00+23:59",
+    "x" * 501,
+    "x" * 1001,
+    "é" * 5000,
     "x" * 40_000,
-)  # fmt: skip
+)
 NAMES = (
-    "id", "version", "created_at", "owner_id", "author_id", "role", "disabled", "title", "text", "start", "end", "metadata", "label",
-    "document_id", "type", "attributes", "arguments", "fragments", "regions", "status", "password", "email", "", "\0", "__proto__",
-    "a/b~c", "é", "x" * 600,
-)  # fmt: skip
+    "id",
+    "version",
+    "created_at",
+    "owner_id",
+    "author_id",
+    "role",
+    "disabled",
+    "title",
+    "text",
+    "start",
+    "end",
+    "metadata",
+    "label",
+    "document_id",
+    "type",
+    "attributes",
+    "arguments",
+    "fragments",
+    "regions",
+    "status",
+    "password",
+    "email",
+    "",
+    "\0",
+    "__proto__",
+    "a/b~c",
+    "é",
+    "x" * 600,
+)
 
 
 def nasty(chance: random.Random, level: int = 0) -> Any:
     """Draw a value that nobody expected."""
-    kind = chance.randrange(8 if level < 3 else 5)
-    if kind == 0:
-        return chance.choice(TOKENS)
-    if kind == 1:
-        return chance.choice(NUMBERS)
-    if kind == 2:
-        return chance.choice(TEXTS)
-    if kind == 3:
-        return chance.choice((None, True, False, [], {}))
-    if kind == 4:
-        depth = chance.choice(DEPTHS)
-        opening, closing = chance.choice(((b"[", b"]"), (b'{"a":', b"}")))
-        return Token(opening * depth + b"1" + closing * chance.choice((depth, depth, depth - 1)))
-    if kind == 5:
-        return [nasty(chance, level + 1) for _ in range(chance.choice((1, 2, 3, 50)))]
+    kinds: list[Callable[[random.Random, int], Any]] = [_token, _number, _text, _empty, _deep]
+    if level < _LEVELS_MAX:
+        kinds += [_list, _object, _object]
+    return chance.choice(kinds)(chance, level)
+
+
+def _token(chance: random.Random, _level: int) -> Any:
+    return chance.choice(TOKENS)
+
+
+def _number(chance: random.Random, _level: int) -> Any:
+    return chance.choice(NUMBERS)
+
+
+def _text(chance: random.Random, _level: int) -> Any:
+    return chance.choice(TEXTS)
+
+
+def _empty(chance: random.Random, _level: int) -> Any:
+    return chance.choice((None, True, False, [], {}))
+
+
+def _deep(chance: random.Random, _level: int) -> Any:
+    depth = chance.choice(DEPTHS)
+    opening, closing = chance.choice(((b"[", b"]"), (b'{"a":', b"}")))
+    return Token(opening * depth + b"1" + closing * chance.choice((depth, depth, depth - 1)))
+
+
+def _list(chance: random.Random, level: int) -> Any:
+    return [nasty(chance, level + 1) for _ in range(chance.choice((1, 2, 3, 50)))]
+
+
+def _object(chance: random.Random, level: int) -> Any:
     return Pairs((chance.choice(NAMES), nasty(chance, level + 1)) for _ in range(chance.randrange(1, 5)))
 
 
