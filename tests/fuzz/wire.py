@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 Address = tuple[str, int]
 ANSWER_SECONDS = 10.0
+IDLE_SECONDS = 5.0
 _WITHOUT_BODY = (204, 304)
 _CONTINUE = 100
 
@@ -43,6 +45,7 @@ class Wire:
         self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._used = 0.0
 
     async def ask(self, sent: bytes, method: str, seconds: float = ANSWER_SECONDS) -> Answer | None:
         """Send a request and return its answer; None if the connection ends without one.
@@ -50,6 +53,9 @@ class Wire:
         Raises:
             TimeoutError: Neither comes in time.
         """
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            # The server closes what idles; that is no answer to what is sent now.
+            await self.close()
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(*self._address, limit=1 << 20)
         answer = None
@@ -60,6 +66,7 @@ class Wire:
         except (ConnectionError, asyncio.IncompleteReadError):
             answer = None
         finally:
+            self._used = time.monotonic()
             if answer is None or answer.closes:
                 await self.close()
         return answer
