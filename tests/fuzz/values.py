@@ -157,7 +157,7 @@ NAMES = (
 
 def nasty(chance: random.Random, level: int = 0) -> Any:
     """Draw a value that nobody expected."""
-    kinds: list[Callable[[random.Random, int], Any]] = [_token, _number, _text, _empty, _deep]
+    kinds: list[Callable[[random.Random, int], Any]] = [_token, _number, _number, _text, _text, _empty, _deep]
     if level < _LEVELS_MAX:
         kinds += [_list, _object, _object]
     return chance.choice(kinds)(chance, level)
