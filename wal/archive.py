@@ -60,9 +60,9 @@ class Archived(NamedTuple):
 
 
 class ArchiveJob(msgspec.Struct, frozen=True, tag="archive"):
-    """Which segment to write into which directory of an archive."""
+    """Which segments to write into which directory of an archive, one after the other."""
 
-    segment: str
+    segments: list[str]
     directory: str
 
 

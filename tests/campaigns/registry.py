@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.campaigns.campaign import Campaign
+from tests.campaigns.compaction_kills import COMPACTION_KILLS
 
-CAMPAIGNS: tuple[Campaign, ...] = ()
+CAMPAIGNS: tuple[Campaign, ...] = (COMPACTION_KILLS,)
