@@ -77,6 +77,8 @@ def _round(directory: Path, moment: str, delay: float, acknowledged: dict[str, i
         process.kill()
         process.wait()
         reader.join()
+        if process.stdout is not None:
+            process.stdout.close()
     told = []
     while not lines.empty():
         told.append(lines.get())
