@@ -13,6 +13,7 @@ import click
 
 from service.brat.cli import export_group, import_group
 from service.compact_cli import compact_command
+from service.drill.cli import drill_command
 from service.log_cli import log_group
 from service.logs import configure
 from service.server import require_c_parser, serve
@@ -38,6 +39,7 @@ main.add_command(export_group)
 main.add_command(user_group)
 main.add_command(log_group)
 main.add_command(compact_command)
+main.add_command(drill_command)
 
 
 @main.command("serve")
