@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from service.drill.answers import check_answers, check_retries
-from service.drill.history import Effect, Operation, Shown
+from service.drill.history import Effect, Operation, Shown, effect_of
 from service.drill.ledger import Ledger, Reading
 from service.drill.timeline import Timeline
 from service.drill.violation import Broken, Violation, violation
@@ -125,7 +125,11 @@ def _unmade(ledger: Ledger, timeline: Timeline, operation: Operation, shown: Sho
     if any(effect.operation is sent for effect in timeline.versions.values()):
         says = f"{what} was shown, and its request was told of another version: it was carried out twice."
         return violation(Broken.DUPLICATED, shown.id, says, [sent, operation])
-    if sent.is_acknowledged or sent.is_kept or _was_done_by_retry(sent):
+    retry = sent.resolution if sent.is_unknown and not sent.is_kept else None
+    if retry is not None and _span(operation)[1] < retry.invoked:
+        says = f"{what} was shown, and then lost: a retry of its request was not told of it."
+        return violation(Broken.LOST, shown.id, says, [sent, operation])
+    if effect_of(sent) is not None:
         says = f"{what} was shown, and its request had made another entity: it was carried out twice."
         return violation(Broken.DUPLICATED, shown.id, says, [sent, operation])
     if sent.is_unknown and sent.resolution is None:
@@ -138,12 +142,9 @@ def _unmade(ledger: Ledger, timeline: Timeline, operation: Operation, shown: Sho
 def _absent(entity: str, timeline: Timeline, operation: Operation) -> Iterator[Violation]:
     begin, end = _span(operation)
     if timeline.born < begin and timeline.deleted_begin > end:
-        yield violation(Broken.LOST, entity, "It was there, nobody deleted it, and it is gone.", timeline.operations)
-
-
-def _was_done_by_retry(sent: Operation) -> bool:
-    retry = sent.resolution
-    return sent.is_unknown and retry is not None and retry.answer is not None and retry.answer.is_success
+        yield violation(
+            Broken.LOST, entity, "It was there, nobody deleted it, and it is gone.", [*timeline.operations, operation]
+        )
 
 
 def _is_same(first: Shown, second: Shown) -> bool:

@@ -50,6 +50,14 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 def violation(broken: Broken, subject: str, says: str, operations: Iterable[Operation] = ()) -> Violation:
-    """Return a violation with each operation once, in order."""
-    found = {operation.number: operation for operation in operations}
+    """Return a violation with each operation once, in order, and of a list's answer no more than the subject."""
+    found = {operation.number: _trimmed(operation, subject) for operation in operations}
     return Violation(broken, subject, says, tuple(found[number] for number in sorted(found)))
+
+
+def _trimmed(operation: Operation, subject: str) -> Operation:
+    answer = operation.answer
+    if answer is None or operation.action not in ("list", "survey"):
+        return operation
+    shown = tuple(one for one in answer.shown if one.id == subject)
+    return msgspec.structs.replace(operation, answer=msgspec.structs.replace(answer, shown=shown))
