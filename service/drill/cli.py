@@ -24,6 +24,7 @@ from service.drill.tally import DrillReport, RoundReport
 
 EXIT_VIOLATION = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 _SEED_BITS = 32
 _REFUSALS = (faults.UnknownFaultError, faults.UnavailableFaultError, StartError, InjectionError, ClientError, OSError)
 
@@ -71,16 +72,15 @@ def drill_command(
             faults=tuple(asyncio.run(faults.chosen(names))),
             command=tuple(shlex.split(server)),
         )
-        folder = _folder(data_dir)
-        report = _drilled(plan, folder)
-        if report.violations or data_dir is not None:
-            report.directory = str(folder)
-        else:
-            shutil.rmtree(folder)
+        report = _kept_or_removed(plan, data_dir)
         for path in write(report, report_to) if report_to is not None else ():
             click.echo(f"Wrote {path}.")
     except _REFUSALS as error:
-        _fail(error)
+        click.echo(f"annolog: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    except KeyboardInterrupt:
+        click.echo("annolog: interrupted; nothing was decided.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     _conclude(plan, report)
 
 
@@ -98,11 +98,20 @@ def _drilled(plan: Plan, folder: Path) -> DrillReport:
         return asyncio.run(drill(plan, folder, advance))
 
 
-def _folder(data_dir: Path | None) -> Path:
-    if data_dir is None:
-        return Path(tempfile.mkdtemp(prefix="annolog-drill-"))
-    data_dir.mkdir(parents=True, exist_ok=True)
-    return data_dir.absolute()
+def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:
+    """Drill in a folder, which is removed if it is a temporary one and there is nothing to look at in it."""
+    if data_dir is not None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="annolog-drill-")) if data_dir is None else data_dir.absolute()
+    is_kept = data_dir is not None
+    try:
+        report = _drilled(plan, folder)
+        is_kept = is_kept or bool(report.violations)
+    finally:
+        if not is_kept:
+            shutil.rmtree(folder)
+    report.directory = str(folder) if is_kept else ""
+    return report
 
 
 def _conclude(plan: Plan, report: DrillReport) -> NoReturn:
@@ -126,8 +135,3 @@ async def _listed() -> str:
         f"{fault.name:{width}}  {fault.does}" + (f" (not here: {missing[fault.name]})" if fault.name in missing else "")
         for fault in faults.FAULTS.values()
     )
-
-
-def _fail(error: Exception) -> NoReturn:
-    click.echo(f"annolog: {error}", err=True)
-    sys.exit(EXIT_USAGE)

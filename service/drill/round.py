@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from service.client import Client
 from service.drill.checker import Checker
@@ -110,7 +111,7 @@ class Rounds:
         for session in self._sessions:
             await session.open(self._server.url)
         surveyor = Surveyor(number, self._sessions, self._clock, self._numbers)
-        found = await self._inspect()
+        found = await asyncio.to_thread(inspected, self._server.directory)
         surveys = await surveyor.everything()
         again = self._again(load, chance)
         await surveyor.retry(again)
@@ -131,15 +132,6 @@ class Rounds:
         older = chance.sample(self._older, min(_OLDER_MAX, len(self._older)))
         return [*((one, load.requests[one.number]) for one in (*unknown, *sample)), *older]
 
-    async def _inspect(self) -> list[Violation]:
-        """Verify all files while the server runs."""
-        directory = self._server.directory
-        try:
-            await asyncio.to_thread(inspect, directory)
-        except (WalError, OSError) as error:
-            return [violation(Broken.LOG, str(directory), str(error))]
-        return []
-
     async def _compact(self) -> None:
         async with Client(self._server.url, token=self._sessions[0].token) as client:
             await client.compact()
@@ -147,3 +139,12 @@ class Rounds:
 
 def _is_done(operation: Operation) -> bool:
     return effect_of(operation) is not None
+
+
+def inspected(directory: Path) -> list[Violation]:
+    """Verify all files of a data directory, also while a server runs; returns what does not verify."""
+    try:
+        inspect(directory)
+    except (WalError, OSError) as error:
+        return [violation(Broken.LOG, str(directory), str(error))]
+    return []

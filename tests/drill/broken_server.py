@@ -6,6 +6,8 @@ no seam for a service that breaks its promises, so its inner parts are replaced;
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from service.kinds.private import IDEMPOTENCY, Answer
 from wal.file_system import File, FileSystem, RealFileSystem
 
 DELAY_SECONDS = 0.1
+EXIT_UNCLEAN = 9
 _ZEROS = bytes(64)
 
 
@@ -135,11 +138,18 @@ def loose() -> None:
     _replace(service.decide.conditions, "_check", check)
 
 
+def unclean() -> None:
+    """End a shutdown with an exit code that says that something went wrong."""
+    atexit.register(os._exit, EXIT_UNCLEAN)
+
+
 def _replace(module: ModuleType, name: str, part: object) -> None:
     setattr(module, name, part)
 
 
-DEFECTS: dict[str, Callable[[], FileSystem | None]] = {one.__name__: one for one in (early, leaky, forgetful, loose)}
+DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean)
+}
 
 
 @click.command()
