@@ -116,6 +116,8 @@ def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:
 
 def _conclude(plan: Plan, report: DrillReport) -> NoReturn:
     click.echo(table(report))
+    if report.cut_short:
+        click.echo("Cut short: " + ", ".join(f"{what} {count} times" for what, count in report.cut_short.items()) + ".")
     violations = report.violations
     if not violations:
         reads = sum(one.read for one in report.rounds)

@@ -13,6 +13,7 @@ from service.drill.faults import Fault
 from service.drill.history import Operation, effect_of
 from service.drill.known import Known
 from service.drill.load import Load
+from service.drill.remnants import Remnants, recovered
 from service.drill.scene import Scene
 from service.drill.server_process import ServerProcess, StartError
 from service.drill.sessions import Session
@@ -61,6 +62,7 @@ class Rounds:
         self._numbers = numbers
         self._checker = Checker()
         self._older: list[Sent] = []
+        self._remnants = Remnants(server.directory)
 
     async def run(self, number: int, fault: Fault) -> tuple[RoundReport, list[Operation]]:
         """Carry out a round; returns it, and the requests of its load.
@@ -72,6 +74,7 @@ class Rounds:
         chance = random.Random(f"{self._seed}/{number}/fault")  # noqa: S311 - seeded, so that it can be repeated
         load, complaints = await self._strike(report, fault, chance)
         report.exit_code = self._server.process.returncode
+        report.cut_short = self._remnants.cut_short()
         found: list[Violation] = []
         if report.exit_code not in fault.exits:
             wanted = " or ".join(map(str, sorted(fault.exits)))
@@ -82,6 +85,7 @@ class Rounds:
         except StartError as error:
             found.append(violation(Broken.START, str(self._server.directory), str(error)))
         else:
+            report.cut_short += recovered(self._server.said())
             report.recovery_seconds, report.ready_at = self._server.start_seconds, self._clock()
             found += await self._judge(number, load, chance, fault.problems)
         report.count(load.operations)

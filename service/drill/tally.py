@@ -28,6 +28,7 @@ class RoundReport(msgspec.Struct, kw_only=True):
         struck_at: When the fault struck.
         ready_at: When the server was ready again.
         exit_code: Of the server.
+        cut_short: What it had not finished.
         recovery_seconds: From the start of the process to its readiness.
         acknowledged: Mutations that were answered with success.
         refused: Requests that were answered with a problem.
@@ -49,6 +50,7 @@ class RoundReport(msgspec.Struct, kw_only=True):
     struck_at: float = 0.0
     ready_at: float = 0.0
     exit_code: int | None = None
+    cut_short: list[str] = []
     recovery_seconds: float = 0.0
     acknowledged: int = 0
     refused: int = 0
@@ -144,6 +146,11 @@ class DrillReport(msgspec.Struct, kw_only=True):
                 bucket = int(one.answer.at / BUCKET_SECONDS)
                 self.throughput += [0] * (bucket + 1 - len(self.throughput))
                 self.throughput[bucket] += 1
+
+    @property
+    def cut_short(self) -> Counter[str]:
+        """What the faults struck in the middle of, and how often."""
+        return Counter(one for each in self.rounds for one in each.cut_short)
 
     def totals(self) -> list[Total]:
         """Return the figures of each fault, and those of all."""
