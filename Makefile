@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 PORT ?= 8080
 
-.PHONY: setup run test demo bench bench-scale lint format
+.PHONY: setup run test demo drill bench bench-scale lint format
 
 setup: $(STAMP)
 
@@ -23,6 +23,9 @@ test: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/python -m bench.demo
+
+drill: $(STAMP)
+	$(BIN)/annolog drill
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.create

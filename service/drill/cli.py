@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from tqdm import tqdm
@@ -26,7 +25,20 @@ EXIT_VIOLATION = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 _SEED_BITS = 32
-_REFUSALS = (faults.UnknownFaultError, faults.UnavailableFaultError, StartError, InjectionError, ClientError, OSError)
+
+
+class FolderError(Exception):
+    """A folder cannot be used."""
+
+
+_REFUSALS = (
+    faults.UnknownFaultError,
+    faults.UnavailableFaultError,
+    StartError,
+    InjectionError,
+    ClientError,
+    FolderError,
+)
 
 
 @click.command("drill")
@@ -62,8 +74,6 @@ def drill_command(
         click.echo(asyncio.run(_listed()))
         return
     try:
-        if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
-            raise click.BadParameter(f"{data_dir} is not empty, expected an empty or a new one", param_hint="data-dir")
         plan = Plan(
             rounds=rounds,
             clients=clients,
@@ -73,15 +83,15 @@ def drill_command(
             command=tuple(shlex.split(server)),
         )
         report = _kept_or_removed(plan, data_dir)
-        for path in write(report, report_to) if report_to is not None else ():
-            click.echo(f"Wrote {path}.")
     except _REFUSALS as error:
         click.echo(f"annolog: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         click.echo("annolog: interrupted; nothing was decided.", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    _conclude(plan, report)
+    _tell(plan, report)
+    written = report_to is None or _written(report, report_to)
+    sys.exit(EXIT_VIOLATION if report.violations else 0 if written else EXIT_USAGE)
 
 
 def _drilled(plan: Plan, folder: Path) -> DrillReport:
@@ -100,9 +110,7 @@ def _drilled(plan: Plan, folder: Path) -> DrillReport:
 
 def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:
     """Drill in a folder, which is removed if it is a temporary one and there is nothing to look at in it."""
-    if data_dir is not None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="annolog-drill-")) if data_dir is None else data_dir.absolute()
+    folder = _made(data_dir)
     is_kept = data_dir is not None
     try:
         report = _drilled(plan, folder)
@@ -114,20 +122,42 @@ def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:
     return report
 
 
-def _conclude(plan: Plan, report: DrillReport) -> NoReturn:
+def _made(data_dir: Path | None) -> Path:
+    """Return an empty folder."""
+    try:
+        if data_dir is None:
+            return Path(tempfile.mkdtemp(prefix="annolog-drill-"))
+        data_dir.mkdir(parents=True, exist_ok=True)
+        found = next(data_dir.iterdir(), None)
+    except OSError as error:
+        raise FolderError(f"There is no folder for the data: {error}") from error
+    if found is not None:
+        raise FolderError(f"{data_dir} holds {found.name}, expected an empty folder or a new one.")
+    return data_dir.absolute()
+
+
+def _tell(plan: Plan, report: DrillReport) -> None:
     click.echo(table(report))
     if report.cut_short:
         click.echo("Cut short: " + ", ".join(f"{what} {count} times" for what, count in report.cut_short.items()) + ".")
-    violations = report.violations
-    if not violations:
+    if not report.violations:
         reads = sum(one.read for one in report.rounds)
         click.echo(f"All is well: {reads:,} reads and every answer checked, {report.seconds_in_all:.0f} s.")
-        sys.exit(0)
-    for line in told(violations):
+        return
+    for line in told(report.violations):
         click.echo(line)
     click.echo(f"The data, and what the server logged, are kept in {report.directory}.")
     click.echo(f"The same choices again (not the same timing): {plan.replay(len(report.rounds))}")
-    sys.exit(EXIT_VIOLATION)
+
+
+def _written(report: DrillReport, directory: Path) -> bool:
+    try:
+        paths = write(report, directory)
+    except OSError as error:
+        click.echo(f"annolog: the report cannot be written: {error}", err=True)
+        return False
+    click.echo(f"Wrote {' and '.join(map(str, paths))}.")
+    return True
 
 
 async def _listed() -> str:

@@ -31,12 +31,13 @@ def children_of(pid: int) -> list[Child]:
     return found
 
 
-def tracer_of(pid: int) -> int:
-    """Return the process that traces another one, 0 if none does."""
-    for line in (_PROC / str(pid) / "status").read_text().splitlines():
-        if line.startswith("TracerPid:"):
-            return int(line.split()[1])
-    return 0
+def tracer_of(pid: int) -> int | None:
+    """Return the process that traces another one, 0 if none does, None if that one has ended."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("TracerPid:")), 0)
 
 
 def is_available() -> bool:

@@ -69,8 +69,9 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 async def _attached(tracer: subprocess.Popen[bytes], pid: int) -> None:
     deadline = time.monotonic() + _ATTACH_SECONDS
-    while tracer_of(pid) != tracer.pid:
-        if tracer.poll() is not None:
+    # A process that has ended met its fault at once; if it did not, its exit code will tell.
+    while tracer_of(pid) not in (tracer.pid, None):
+        if tracer.poll() is not None and tracer_of(pid) is not None:
             said = b"" if tracer.stderr is None else tracer.stderr.read()
             raise InjectionError(f"strace cannot attach ({said.decode(errors='replace').strip()})")
         if time.monotonic() > deadline:

@@ -345,3 +345,79 @@ def test_a_first_answer_that_says_it_is_not_the_first_is_found(story: Story) -> 
     """Nobody had used this key."""
     story.create(answer=answer_with(Shown(id=ANNOTATION, version=1, stamp="s1", label="red"), 201, replayed=True))
     assert Broken.ANSWER in broken(story)
+
+
+def test_an_answer_with_another_label_is_found(story: Story) -> None:
+    """Lists find it by that."""
+    story.create(answer=answer_with(Shown(id=ANNOTATION, version=1, stamp="s1", label="blue"), 201))
+    assert broken(story) == {Broken.VALUE}
+
+
+def test_a_refused_change_in_the_place_of_another_is_found(story: Story) -> None:
+    """The version is one that somebody made, the value is not theirs."""
+    story.create()
+    refused = story.update(version=2, answer=refusal(507, "no-room"))
+    story.update(version=2)
+    story.survey(shown_of(refused, ANNOTATION, 2))
+    assert broken(story, allowed=["no-room"]) == {Broken.REFUSED}
+
+
+def test_a_retry_of_a_deletion_is_told_the_same(story: Story) -> None:
+    """204 again, nothing else that is a success."""
+    story.create()
+    gone = story.delete()
+    story.retry(gone, msgspec.structs.replace(again(gone), status=200))
+    assert broken(story) == {Broken.ANSWER}
+
+
+def test_a_retry_of_what_nobody_answered_is_refused_with_a_cause_or_not_at_all(story: Story) -> None:
+    """Somebody else may have been faster."""
+    story.create()
+    sent = story.update(version=2, expects=1, answer=None)
+    story.retry(sent, refusal(412, "precondition-failed"))
+    assert broken(story) == {Broken.REFUSAL}
+    story.update(version=2, expects=1)
+    sent.retries = []
+    story.retry(sent, refusal(412, "precondition-failed"))
+    assert judged(story) == []
+    sent.retries = []
+    story.retry(sent, refusal(500, "internal"))
+    assert broken(story) == {Broken.UNEXPECTED}
+
+
+def test_a_count_knows_when_an_entity_had_which_value(story: Story) -> None:
+    """It was red first and is blue now."""
+    story.create(label="red")
+    story.list(label="blue", total=0, complete=False)
+    story.update(version=2, label="blue")
+    story.list(label="red", total=0, complete=False)
+    assert judged(story) == []
+    too_late = story.list(label="red", total=1, complete=False)
+    too_early = story.list(label="blue", total=1, complete=False)
+    assert too_early.answer is not None
+    too_early.invoked, too_early.answer = 2.0, msgspec.structs.replace(too_early.answer, at=3.0)
+    found = judged(story)
+    assert [one.operations[-1].number for one in found] == [too_late.number, too_early.number]
+    assert {one.broken for one in found} == {Broken.COUNT}
+
+
+def test_a_list_that_has_not_changed_may_be_wrong(story: Story) -> None:
+    """What it shows was right in the round before, and was changed since."""
+    first = story.create()
+    story.survey(entity_of(first))
+    later = story.next_round()
+    later.update(version=2)
+    later.survey(entity_of(first))
+    assert broken(story, later) == {Broken.OLDER}
+
+
+def test_a_list_still_shows_what_went_with_its_document(story: Story) -> None:
+    """The annotation itself was not touched."""
+    document, mark = story.create(DOCUMENT), story.create(document_id=DOCUMENT)
+    story.survey(entity_of(document), collection="documents")
+    story.survey(entity_of(mark))
+    later = story.next_round()
+    later.delete(DOCUMENT)
+    later.survey(collection="documents")
+    later.survey(entity_of(mark))
+    assert broken(story, later) == {Broken.RETURNED}

@@ -92,7 +92,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "precious").touch()
     ended = drill(tmp_path, "--data-dir", str(tmp_path / "data"))
     assert ended.returncode == 2
-    assert "is not empty, expected an empty or a new one" in ended.stderr
+    assert "holds precious, expected an empty folder or a new one" in ended.stderr
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["precious"]
 
 
