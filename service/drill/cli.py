@@ -80,7 +80,7 @@ def drill_command(
             seconds=seconds,
             seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
             faults=tuple(asyncio.run(faults.chosen(names))),
-            command=tuple(shlex.split(server)),
+            command=_command(server),
         )
         report = _kept_or_removed(plan, data_dir)
     except _REFUSALS as error:
@@ -106,6 +106,16 @@ def _drilled(plan: Plan, folder: Path) -> DrillReport:
             bar.update()
 
         return asyncio.run(drill(plan, folder, advance))
+
+
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        parts = tuple(shlex.split(text))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} cannot be read as a command: {error}", param_hint="server") from error
+    if not parts:
+        raise click.BadParameter("is empty, expected a command that starts a server", param_hint="server")
+    return parts
 
 
 def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:

@@ -21,7 +21,7 @@ _ROUND_HEADINGS = (
     "reads",
     "refused",
     "unanswered",
-    "of these kept",
+    "kept",
     "sent again",
     "recovery",
     "violations",
@@ -38,14 +38,14 @@ _EXPLAINED = (
 )
 _STYLE = """
 :root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; max-width: 1100px;
+body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; max-width: 1150px;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .verdict { font-size: 1.1rem; padding: .6rem .9rem; border-left: 5px solid #2c7a4b; background: #eef7f1; }
 .verdict.broken { border-color: #b3261e; background: #fcefee; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .87rem; }
-th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid #dfe3e8; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .84rem; }
+th, td { padding: .3rem .45rem; text-align: right; border-bottom: 1px solid #dfe3e8; white-space: nowrap; }
 th { font-weight: 600; color: #4a5565; white-space: normal; vertical-align: bottom; }
 td.text, th.text { text-align: left; }
 tr.sum td { font-weight: 600; border-top: 2px solid #9aa5b1; } tr.broken td { background: #fcefee; }

@@ -31,7 +31,7 @@ class Remnants:
             found.append("archiving")
         prepared = self._directory / LOG_DIRECTORY / PREPARED_NAME
         if not prepared.exists() or prepared.stat().st_size < SEGMENT_BYTES:
-            found.append("preparing a segment")
+            found.append("preparation")
         return found
 
     def _new(self, name: str) -> bool:

@@ -87,7 +87,7 @@ class Rounds:
         else:
             report.cut_short += recovered(self._server.said())
             report.recovery_seconds, report.ready_at = self._server.start_seconds, self._clock()
-            found += await self._judge(number, load, chance, fault.problems)
+            found += await self._judge(number, load, fault.problems)
         report.count(load.operations)
         report.judge([*complaints, *found])
         return report, load.operations
@@ -111,13 +111,13 @@ class Rounds:
         report.struck_at, report.felt = scene.struck_at, scene.felt
         return load, [violation(Broken.FAULT, fault.name, says) for says in scene.complaints]
 
-    async def _judge(self, number: int, load: Load, chance: random.Random, allowed: frozenset[str]) -> list[Violation]:
+    async def _judge(self, number: int, load: Load, allowed: frozenset[str]) -> list[Violation]:
         for session in self._sessions:
             await session.open(self._server.url)
         surveyor = Surveyor(number, self._sessions, self._clock, self._numbers)
         found = await asyncio.to_thread(inspected, self._server.directory)
         surveys = await surveyor.everything()
-        again = self._again(load, chance)
+        again = self._again(number, load)
         await surveyor.retry(again)
         self._older += [one for one in again if one[0].round == number and _is_done(one[0])]
         surveys += await surveyor.everything()
@@ -127,8 +127,9 @@ class Rounds:
         found += self._checker.check_retries(older)
         return found
 
-    def _again(self, load: Load, chance: random.Random) -> list[Sent]:
+    def _again(self, number: int, load: Load) -> list[Sent]:
         """Return what is sent again: all that nobody answered, and a sample of what was acknowledged."""
+        chance = random.Random(f"{self._seed}/{number}/again")  # noqa: S311 - as above
         mutations = [one for one in load.operations if not one.is_read]
         unknown = [one for one in mutations if one.is_unknown]
         acknowledged = [one for one in mutations if one.is_acknowledged]

@@ -74,13 +74,20 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> None:
-        """Start it, and do not wait."""
+        """Start it, and do not wait.
+
+        Raises:
+            StartError: There is no such command.
+        """
         with self.log.open("ab") as log:
             self._log_begins = log.tell()
             # In a group of its own: who interrupts the drill does not stop the server under its hands.
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, or the one that was asked for
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own program, or the one that was asked for
+                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                )
+            except OSError as error:
+                raise StartError(f"{self._command[0]} cannot be started: {error}") from error
 
     async def start(self) -> None:
         """Start it, and return once it is ready.

@@ -8,10 +8,10 @@ from html import escape
 from service.drill.tally import BUCKET_SECONDS, DrillReport, RoundReport
 
 WIDTH = 1000
-_HEIGHT = 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 48, 14, 84
+_LEFT, _RIGHT, _TOP = 56, 48, 14
 _PLOT_WIDTH = WIDTH - _LEFT - _RIGHT
-_PLOT_HEIGHT = _HEIGHT - _TOP - _BOTTOM
+_PLOT_HEIGHT = 222
+_TIMES_HEIGHT, _NAMES_HEIGHT = 24, 60
 _LINES = 4
 _LABELS_MAX = 24
 _STEPS = (1, 2, 5)
@@ -23,12 +23,14 @@ def timeline_svg(report: DrillReport) -> str:
     seconds = max(report.seconds_in_all, len(report.throughput) * BUCKET_SECONDS, BUCKET_SECONDS)
     rates = [count / BUCKET_SECONDS for count in report.throughput] or [0.0]
     top = _round_up(max(*rates, 1.0))
+    is_named = len(report.rounds) <= _LABELS_MAX
+    height = _TOP + _PLOT_HEIGHT + _TIMES_HEIGHT + (_NAMES_HEIGHT if is_named else 0)
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="Answers a second over the drill">',
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Answers a second over the drill">',
         *_grid(top, seconds),
         *(line for one in report.rounds for line in _recovery(one, seconds)),
         _area(rates, top, seconds),
-        *(line for one in report.rounds for line in _fault(one, seconds, len(report.rounds))),
+        *(line for one in report.rounds for line in _fault(one, seconds, is_named=is_named)),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -51,7 +53,7 @@ def _grid(top: float, seconds: float) -> Iterator[str]:
     step = _round_up(seconds / _TIME_LINES)
     at = 0.0
     while at <= seconds:
-        yield f'<text class="middle" x="{_x(at, seconds):.1f}" y="{_HEIGHT - _BOTTOM + 16}">{at:g} s</text>'
+        yield f'<text class="middle" x="{_x(at, seconds):.1f}" y="{_TOP + _PLOT_HEIGHT + 16}">{at:g} s</text>'
         at += step
 
 
@@ -73,7 +75,7 @@ def _recovery(one: RoundReport, seconds: float) -> Iterator[str]:
     )
 
 
-def _fault(one: RoundReport, seconds: float, rounds: int) -> Iterator[str]:
+def _fault(one: RoundReport, seconds: float, *, is_named: bool) -> Iterator[str]:
     x, below = _x(one.struck_at, seconds), _TOP + _PLOT_HEIGHT
     name = escape(one.fault)
     kind = "fault broken" if one.violations else "fault"
@@ -81,7 +83,7 @@ def _fault(one: RoundReport, seconds: float, rounds: int) -> Iterator[str]:
         f'<line class="{kind}" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{below + 4}">'
         f"<title>round {one.number}: {name} at {one.struck_at:.2f} s</title></line>"
     )
-    if rounds <= _LABELS_MAX:
+    if is_named:
         yield f'<text class="name" transform="translate({x + 3:.1f} {below + 26}) rotate(32)">{name}</text>'
 
 

@@ -421,3 +421,11 @@ def test_a_list_still_shows_what_went_with_its_document(story: Story) -> None:
     later.survey(collection="documents")
     later.survey(entity_of(mark))
     assert broken(story, later) == {Broken.RETURNED}
+
+
+def test_a_deletion_that_is_too_large_may_be_refused(story: Story) -> None:
+    """Under every fault: the workload does not count the marks of a document."""
+    story.create(DOCUMENT)
+    story.delete(DOCUMENT, answer=refusal(422, "cascade-too-large"))
+    story.get(DOCUMENT, shown=entity_of(story.operations[0]))
+    assert judged(story) == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,31 @@ def test_a_command_that_starts_the_server_as_its_child_is_refused(tmp_path: Path
     ended = drill(tmp_path, "--server", str(wrapper))
     assert ended.returncode == 2
     assert "Give a command that becomes the server" in ended.stderr
+
+
+@pytest.mark.parametrize(("server", "says"), [("no-such-command", "cannot be started"), ("'", "cannot be read as a")])
+def test_a_command_that_cannot_be_started_is_usage(tmp_path: Path, server: str, says: str) -> None:
+    """Exit code 2, which is no violation."""
+    ended = drill(tmp_path, "--server", server)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert left(tmp_path) == []
+
+
+def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    """Exit code 130; neither a server nor a folder remains."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "service.cli", "drill", "--rounds", "9", "--clients", "2"]
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as running:
+        while not (lock := next(scratch.glob("*/data/LOCK"), None)) or not lock.read_bytes().strip():
+            assert running.poll() is None
+            time.sleep(0.02)
+        pid = json.loads(lock.read_bytes().partition(b"\n")[0])["pid"]
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    assert b"interrupted" in said
+    assert left(tmp_path) == []
+    assert not Path(f"/proc/{pid}").exists()

@@ -16,7 +16,7 @@ def test_each_sort_of_unfinished_work_is_told_once(tmp_path: Path) -> None:
     prepared.write_bytes(b"")
     (tmp_path / "snapshots" / "compaction-3.tmp").touch()
     remnants = Remnants(tmp_path)
-    assert remnants.cut_short() == ["compaction", "preparing a segment"]
+    assert remnants.cut_short() == ["compaction", "preparation"]
     (tmp_path / "archive" / "00000000000000000001.wal.gz.tmp").touch()
     with prepared.open("r+b") as file:
         file.truncate(SEGMENT_BYTES)
