@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from service.client import ClientError
+from service.drill.history import OUTCOME_UNKNOWN
 from service.drill.processes import Child
 from service.drill.scene import Scene
 from service.drill.server_process import SEGMENT_BYTES
@@ -28,6 +29,7 @@ _FULL_SECONDS = 60.0
 _FULL_HOLD_SECONDS = 1.0
 _HALF = 0.5
 _POLL_SECONDS = 0.002
+_TOLD_SECONDS = 2.0
 _SECTOR_BYTES = 512
 NO_ROOM = "no-room"
 
@@ -131,6 +133,9 @@ def failing_writer(call: str, error: str) -> Callable[[Scene], Awaitable[None]]:
         scene.strike()
         async with failing(writer.pid, call, error):
             await scene.end()
+        # Nothing writes here but clients, so one of them waited for that batch: it must have been told, not cut off.
+        if not await scene.load.until(lambda: scene.load.refused[OUTCOME_UNKNOWN] > 0, _TOLD_SECONDS):
+            scene.complaints.append(f"The log failed, and nobody was told {OUTCOME_UNKNOWN}.")
 
     return strike
 
