@@ -143,8 +143,10 @@ SYNCS = (
     Mutant(
         "a segment leaves the log before its place in the archive is durable",
         "wal/compactor.py",
-        "        publish_archived(self._file_system, self._archive, first)\n        self._file_system.remove(path)\n",
-        "        self._file_system.remove(path)\n        publish_archived(self._file_system, self._archive, first)\n",
+        "        publish_archived(self._file_system, self._archive, first)\n"
+        "        self._file_system.remove(segment_path(self._segments, first))\n",
+        "        self._file_system.remove(segment_path(self._segments, first))\n"
+        "        publish_archived(self._file_system, self._archive, first)\n",
         _CUTS,
     ),
     Mutant(
@@ -158,8 +160,8 @@ SYNCS = (
     Mutant(
         "what is archived is not synced",
         "wal/archive.py",
-        "        file.write_at(0, content)\n        file.sync()\n",
-        "        file.write_at(0, content)\n",
+        "        paced.sync()\n",
+        "",
         _ARCHIVE,
     ),
 )
