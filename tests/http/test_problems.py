@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
@@ -112,3 +113,9 @@ def test_an_error_of_an_unknown_class_is_internal() -> None:
 
 def _descendants(kind: type[DomainError]) -> list[type[DomainError]]:
     return [one for child in kind.__subclasses__() for one in (child, *_descendants(child))]
+
+
+def test_a_detail_with_bytes_that_are_no_text_can_be_told() -> None:
+    """A header field may hold them, and a refusal repeats some of it."""
+    body = msgspec.json.decode(problems.encode(ConflictError("If-Match asks for \udcff.")))
+    assert body["detail"] == r"If-Match asks for \udcff."

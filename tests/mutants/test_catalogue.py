@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import ROOT, Mutant, RottenMutantError
 from tests.mutants.trial import Fate, try_mutant
 
+_ROW = re.compile(r"^\| (.+) \| `(\S+\.py)::(\w+)` \|$", re.MULTILINE)
 TEST = "from wal.sum import total\n\n\ndef test_total() -> None:\n    assert total(2, 2) == 4\n"
 
 
@@ -27,6 +29,21 @@ def test_a_mutant_fits_the_code_as_it_is(mutant: Mutant) -> None:
 def test_no_two_mutants_have_one_name() -> None:
     """Reports name them."""
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 14
+
+
+def test_a_mutant_of_the_catalogue_is_caught_in_a_copy_of_the_project() -> None:
+    """One that is quick; the drill tries all of them."""
+    name = "another request is answered with what is kept under its key"
+    trial = try_mutant(next(mutant for mutant in MUTANTS if mutant.name == name))
+    assert (trial.fate, trial.told.endswith("::test_a_key_is_for_one_request")) == (Fate.CAUGHT, True), trial.told
+
+
+def test_every_mutant_is_described_with_a_test_that_is_there() -> None:
+    """In the table of docs/durability.md, in the order of the catalogue."""
+    rows = _ROW.findall((ROOT / "docs/durability.md").read_text(encoding="utf-8"))
+    assert [name for name, _, _ in rows] == [mutant.name for mutant in MUTANTS]
+    for name, path, test in rows:
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), name
 
 
 @pytest.fixture
