@@ -18,7 +18,7 @@ from tests.mutants.mutant import ROOT, Mutant
 TRIAL_SECONDS = 300
 _COPIED = ("bench", "config", "data", "docs", "service", "tests", "wal")
 _FILES = ("pyproject.toml", "README.md", "Makefile", "constraints.txt", "CHANGELOG.md")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
 _TESTS_FAILED = 1
 
 
