@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tests.mutants.mutant import ROOT, Mutant
 
-TRIAL_SECONDS = 300
+TRIAL_SECONDS = 900
 _COPIED = ("bench", "config", "data", "docs", "service", "tests", "wal")
 _FILES = ("pyproject.toml", "README.md", "Makefile", "constraints.txt", "CHANGELOG.md")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
@@ -67,7 +67,7 @@ def run_tests(tree: Path, tests: Sequence[str]) -> tuple[Fate, str]:
     """Run tests of a tree until one fails; returns what that means, and the test or what was said."""
     # The tree goes before the project that is installed, in all processes that the tests start.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    options = ("-x", "-q", "-rfE", "--tb=short", "--timeout=60", "-p", "no:cacheprovider", f"--rootdir={tree}")
+    options = ("-x", "-q", "-rfE", "--tb=short", "--timeout=120", "-p", "no:cacheprovider", f"--rootdir={tree}")
     command = [sys.executable, "-m", "pytest", *options, f"--basetemp={tree.parent / 'tmp'}", *tests]
     try:
         ended = subprocess.run(
