@@ -87,10 +87,12 @@ class PageOf(Part, frozen=True, kw_only=True):
 
 
 class ProjectDraft(Part, frozen=True, kw_only=True):
-    """A project to be created or put; who creates it is its owner."""
+    """A project to be created or put; who creates it is its owner. `labels` are as the API describes them."""
 
     name: str
     description: str = ""
+    labels: tuple[dict[str, Any], ...] = ()
+    label_policy: str = "open"
 
 
 class DocumentDraft(Part, frozen=True, kw_only=True):
@@ -172,6 +174,8 @@ class Project(Entity, frozen=True, kw_only=True):
 
     name: str
     description: str = ""
+    labels: tuple[dict[str, Any], ...] = ()
+    label_policy: str = "open"
     members: dict[str, str] = {}
 
 

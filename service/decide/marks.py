@@ -42,6 +42,7 @@ from service.errors import (
     NotFoundError,
 )
 from service.kinds.base import Kind
+from service.kinds.label import mark_errors
 from service.kinds.mark import MarkDraft, MarkFields, resolve
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
 
@@ -204,6 +205,7 @@ def _require_deletable(context: Context, user_id: str, kind: Kind, key: str) -> 
 def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:
     mark = _resolved(context, first_head(context, key), draft, user_id)
     check_read_only(draft, _read_only(kind), mark)
+    _check_labels(context, mark)
     change = created(context, kind, key, mark)
     return Decision([*unburied(context, key), change], outcome_of(kind, change, CREATED, mark.version))
 
@@ -215,6 +217,9 @@ def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDra
     author_id = current.author_id if isinstance(current, Annotation) else ""
     mark = _resolved(context, next_head(context, current), draft, author_id)
     check_read_only(draft, _read_only(kind), current, mark)
+    if _labelled(mark) != _labelled(current):
+        # What was there before the labels changed may stay, and be decided about.
+        _check_labels(context, mark)
     if mark.status != current.status:
         require_action(context, user_id, scope, Action.DECIDE)
     if isinstance(current, Annotation) and author_id != user_id and _besides_status(mark) != _besides_status(current):
@@ -240,6 +245,30 @@ def _resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) ->
         alignment=draft.alignment,
         confidence=draft.confidence,
     )
+
+
+def _labelled(mark: MarkFields) -> tuple[Any, ...]:
+    return mark.type, mark.label, mark.attributes, mark.arguments
+
+
+def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
+    """Make sure that a mark fits the labels of its project, if that is closed to others.
+
+    Raises:
+        InvalidError: It does not; the nearest label is named.
+    """
+    document = context.state.tables["document"].row(mark.document_id)
+    project = None if document.project_id is None else context.state.tables["project"].row(document.project_id)
+    if project is None or project.label_policy == "open":
+        return
+
+    def label_of(key: str) -> str | None:
+        rows = (context.state.tables[kind.name].row(key) for kind in _KINDS.values())
+        return next((row.label for row in rows if row is not None), None)
+
+    errors = mark_errors(project.labels, mark, label_of)
+    if errors:
+        raise InvalidError("The mark does not fit the labels of its project.", errors)
 
 
 def _without_derived(members: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

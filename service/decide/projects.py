@@ -31,7 +31,8 @@ from service.decide.documents import document_deletion, require_form, require_ow
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
 from service.decide.roles import Action
-from service.errors import CascadeTooLargeError, ConflictError, NotFoundError
+from service.errors import CascadeTooLargeError, ConflictError, InvalidError, NotFoundError
+from service.kinds.label import schema_errors
 from service.kinds.project import MEMBERS_MAX, PROJECT, Project, ProjectDraft, ProjectRole
 from wal.change import Change
 
@@ -195,4 +196,14 @@ def _revise(context: Context, key: str, draft: ProjectDraft) -> Decision:
 
 
 def _project(head: Head, draft: ProjectDraft, members: dict[str, ProjectRole]) -> Project:
-    return Project(**head.members(), name=draft.name, description=draft.description, members=members)
+    errors = schema_errors(draft.labels)
+    if errors:
+        raise InvalidError("The labels break a rule.", errors)
+    return Project(
+        **head.members(),
+        name=draft.name,
+        description=draft.description,
+        labels=draft.labels,
+        label_policy=draft.label_policy,
+        members=members,
+    )

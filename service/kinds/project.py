@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from service.kinds.base import Draft, Index, Kind
+from service.kinds.label import Label, LabelPolicy
 
 ProjectRole = Literal["owner", "editor", "reviewer", "annotator", "viewer"]
 MEMBERS_MAX = 10_000
+LABELS_MAX = 1000
 
 
 class ProjectDraft(Draft, kw_only=True, frozen=True):
@@ -18,6 +20,8 @@ class ProjectDraft(Draft, kw_only=True, frozen=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     description: Annotated[str, Meta(max_length=10_000)] = ""
+    labels: Annotated[list[Label], Meta(max_length=LABELS_MAX)] = msgspec.field(default_factory=list)
+    label_policy: LabelPolicy = "open"
     members: dict[str, ProjectRole] | None = None
 
 
@@ -30,6 +34,8 @@ class Project(msgspec.Struct, kw_only=True, frozen=True):
     updated_at: str
     name: str
     description: str
+    labels: list[Label]
+    label_policy: LabelPolicy
     members: dict[str, ProjectRole]
 
 
@@ -38,6 +44,8 @@ class ProjectRow(msgspec.Struct, frozen=True):
 
     version: int
     name: str
+    label_policy: LabelPolicy
+    labels: list[Label]
     members: dict[str, ProjectRole]
 
 

@@ -290,3 +290,25 @@ async def test_a_project_survives_a_restart_with_its_members(tmp_path: Path) -> 
         assert [answer.status for answer in await read(viewer, scene)] == [200] * 5
         assert [answer.status for answer in await read(stranger, scene)] == [404] * 5
         assert (await viewer.call("GET", "/v1/annotations?count=true")).json["total"] == 1
+
+
+async def test_a_project_that_is_closed_takes_only_marks_of_its_labels(scene: Scene) -> None:
+    """The nearest label is named; what was there before stays, and can be decided about and deleted."""
+    before = await scene.owner.create(f"{scene.document}/annotations", **SPAN, label="old")
+    labels = [{"name": "person", "types": ["span"], "attributes": {"certain": {"type": "boolean"}}}]
+    answer = await scene.owner.call("PATCH", scene.project, {"labels": labels, "label_policy": "closed"})
+    assert (answer.json["labels"], answer.json["label_policy"]) == (labels, "closed")
+    refused = await scene.owner.call("POST", f"{scene.document}/annotations", {**SPAN, "label": "persn"})
+    assert refused.problem == "invalid"
+    assert refused.json["errors"][0]["pointer"] == "/label"
+    assert "'person'" in refused.json["errors"][0]["detail"]
+    made = await scene.owner.create(f"{scene.document}/annotations", **SPAN, label="person")
+    assert (await scene.owner.call("PATCH", f"/v1/annotations/{made['id']}", {"label": "x"})).problem == "invalid"
+    path = f"/v1/annotations/{before['id']}"
+    assert (await scene.owner.call("PATCH", path, {"status": "rejected"})).status == 200
+    assert (await scene.owner.call("PATCH", path, {"attributes": {"a": 1}})).problem == "invalid"
+    assert (await scene.owner.call("DELETE", path)).status == 204
+    twice = await scene.owner.call("PATCH", scene.project, {"labels": [*labels, *labels]})
+    assert twice.json["errors"][0]["pointer"] == "/labels/1/name"
+    free = await scene.owner.create("/v1/documents", title="Private", text="Marie")
+    await scene.owner.create(f"/v1/documents/{free['id']}/annotations", **SPAN, label="anything")
