@@ -138,6 +138,15 @@ class Delete(Command, frozen=True, kw_only=True):
     cascade: bool = False
 
 
+class SetMember(Command, frozen=True, kw_only=True):
+    """Give a user a role in a project; `role`: None takes it away, `Invalid` as elsewhere."""
+
+    id: str
+    user_id: str
+    role: Any
+    conditions: Conditions = UNCONDITIONAL
+
+
 class Register(Command, frozen=True, kw_only=True):
     """Create a user with a password.
 

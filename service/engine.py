@@ -16,7 +16,16 @@ from service import commands
 from service.clock import format_time
 from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page, Query
 from service.decide import decide
-from service.decide.access import absent, require_account, require_caller, require_document, require_user
+from service.decide.access import (
+    absent,
+    require_account,
+    require_caller,
+    require_document,
+    require_project,
+    require_user,
+    role_in,
+    scopes_of,
+)
 from service.decide.decision import Context, actor_id
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.settings import LimitSettings
@@ -209,10 +218,14 @@ class Engine:
         user_id = require_user(context, query.actor)
         if row is None or value is None:
             raise absent(context, user_id, query.kind, query.id)
+        if query.kind == "project":
+            require_project(context, user_id, query.id)
+            return Entity(query.id, row.version, value), max(marks)
         document_id = query.id if query.kind == "document" else getattr(row, "document_id", None)
         if document_id is not None:
-            self._require_seen(context, user_id, query, document_id)
-            marks.append(self._state.tables["document"].sequence(document_id))
+            scope = self._require_seen(context, user_id, query, document_id)
+            tables = self._state.tables
+            marks += [tables["document"].sequence(document_id), tables["project"].sequence(scope)]
         if query.kind == "document":
             text = self._state.tables["text"].value(query.id)
             # The text's value is an object of one member, so two slices splice it in without decoding anything.
@@ -225,11 +238,13 @@ class Engine:
         offsets = self._state.offsets(document_id)
         return value if offsets is None else offsets.outward(value)
 
-    def _require_seen(self, context: Context, user_id: str, query: commands.Get, document_id: str) -> None:
+    def _require_seen(self, context: Context, user_id: str, query: commands.Get, document_id: str) -> str:
+        """Return the scope of a document that is read, or whose mark is."""
         row = self._state.tables["document"].row(document_id)
-        if row is None or row.owner_id != user_id:
+        if row is None or role_in(context, user_id, row.scope) is None:
             # Not the document's error: that a mark exists, and where, is private too.
             raise absent(context, user_id, query.kind, query.id)
+        return str(row.scope)
 
     def _actor_marks(self, query: Query) -> tuple[int, int]:
         actor = query.actor
@@ -274,14 +289,17 @@ class Engine:
         return items, None
 
     def _visible(self, query: commands.List, user_id: str) -> dict[str, tuple[str, ...]]:
-        """Return the filters with what the actor may see: their documents, and marks of documents that they name."""
+        """Return the filters with what the actor may see: what is theirs, and what is in their projects."""
+        if query.kind == "project":
+            is_admin = self._state.tables["user"].row(user_id).role == "admin"
+            return query.filters if is_admin else {**query.filters, "member": (user_id,)}
+        scopes = scopes_of(self._context(), user_id)
         if query.kind == "document":
-            asked = query.filters.get("owner_id", (user_id,))
-            return {**query.filters, "owner_id": (user_id,) if user_id in asked else ()}
+            return {**query.filters, "scope": scopes}
         documents = query.filters.get("document_id")
         for document_id in documents or ():
             require_document(self._context(), user_id, document_id)
-        return query.filters if documents else {**query.filters, "document.owner_id": (user_id,)}
+        return query.filters if documents else {**query.filters, "document.scope": scopes}
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Self
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import hdrs
 
 from service.client.collection import Collection, Readable, decoded
 from service.client.retries import RetryPolicy
-from service.client.transport import Request, Sleep, Statistics, Transport
+from service.client.transport import Request, Sleep, Statistics, Transport, new_key
 from service.client.types import (
     Annotation,
     AnnotationDraft,
@@ -18,12 +19,15 @@ from service.client.types import (
     DocumentDraft,
     Extraction,
     ExtractionDraft,
+    Project,
+    ProjectDraft,
     Session,
     User,
 )
 
 _USERS = "/v1/users"
 _SESSIONS = "/v1/sessions"
+_PROJECTS = "/v1/projects"
 _CURRENT = "/v1/sessions/current"
 
 
@@ -44,7 +48,8 @@ class Client:
 
     Attributes:
         users: Those that the user may see. They come to be through `register`.
-        documents: The user's.
+        projects: Those that the user is a member of.
+        documents: The user's, and those of their projects.
         extractions: What models found in them.
         annotations: What people say about them.
     """
@@ -68,6 +73,7 @@ class Client:
             sleep=sleep,
         )
         self.users = Readable[User](self._transport, _USERS, User)
+        self.projects = Collection[ProjectDraft, Project](self._transport, _PROJECTS, Project)
         self.documents = Collection[DocumentDraft, Document](self._transport, "/v1/documents", Document)
         self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
         self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
@@ -123,6 +129,19 @@ class Client:
         path = f"{_USERS}/{user_id}/password"
         request = Request(method=hdrs.METH_PUT, path=path, body=msgspec.json.encode(body), repeatable=False)
         await self._transport.send(request)
+
+    async def set_member(self, project_id: str, user_id: str, role: str) -> Project:
+        """Make a user a member of a project, or let them be something else there."""
+        path = f"{_PROJECTS}/{quote(project_id, safe='')}/members/{quote(user_id, safe='')}"
+        request = Request(
+            method=hdrs.METH_PUT, path=path, body=msgspec.json.encode({"role": role}), idempotency_key=new_key()
+        )
+        return decoded(await self._transport.send(request), Project, f"PUT {path}")
+
+    async def remove_member(self, project_id: str, user_id: str) -> None:
+        """Take a user out of a project, or leave it."""
+        path = f"{_PROJECTS}/{quote(project_id, safe='')}/members/{quote(user_id, safe='')}"
+        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, idempotency_key=new_key()))
 
     async def status(self) -> dict[str, Any]:
         """Return what administrators may know of the server."""

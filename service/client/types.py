@@ -86,11 +86,21 @@ class PageOf(Part, frozen=True, kw_only=True):
     end: int | None = None
 
 
+class ProjectDraft(Part, frozen=True, kw_only=True):
+    """A project to be created or put; who creates it is its owner. `labels` are as the API describes them."""
+
+    name: str
+    description: str = ""
+    labels: tuple[dict[str, Any], ...] = ()
+    label_policy: str = "open"
+
+
 class DocumentDraft(Part, frozen=True, kw_only=True):
     """A document to be created or put."""
 
     title: str = ""
     text: str | None = None
+    project_id: str | None = None
     external_id: str | None = None
     language: str | None = None
     metadata: dict[str, Any] = {}
@@ -159,10 +169,21 @@ class Session(Part, frozen=True, kw_only=True):
     user: User
 
 
+class Project(Entity, frozen=True, kw_only=True):
+    """A project. `members`: users' ids, and what each is: owner, editor, reviewer, annotator or viewer."""
+
+    name: str
+    description: str = ""
+    labels: tuple[dict[str, Any], ...] = ()
+    label_policy: str = "open"
+    members: dict[str, str] = {}
+
+
 class Document(Entity, frozen=True, kw_only=True):
     """A document. Only `get` gives its text: lists and answers to changes leave it out. `length` is in code points."""
 
     owner_id: str
+    project_id: str | None = None
     title: str = ""
     text: str | None = None
     length: int | None = None

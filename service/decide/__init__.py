@@ -15,6 +15,7 @@ from service.commands import (
     LogOut,
     Register,
     Replace,
+    SetMember,
     SetPassword,
     Update,
 )
@@ -31,6 +32,7 @@ from service.decide.documents import (
 from service.decide.idempotency import kept, replayed
 from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
+from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.errors import ImmutableError
 
@@ -44,6 +46,11 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (Expire, ""): expire,
     (Update, "user"): update_user,
     (Delete, "user"): delete_user,
+    (Create, "project"): create_project,
+    (Replace, "project"): replace_project,
+    (Update, "project"): update_project,
+    (Delete, "project"): delete_project,
+    (SetMember, ""): set_member,
     (Create, "document"): create_document,
     (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,

@@ -8,7 +8,9 @@ import msgspec
 
 from service.commands import LOCAL_ADMIN, Actor, CreateFor
 from service.decide.decision import Context
+from service.decide.roles import ALLOWED, Action
 from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
+from service.kinds.project import ProjectRole
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -70,30 +72,85 @@ def require_named_user(context: Context, command: CreateFor) -> str:
     return command.user_id
 
 
-def require_document(context: Context, user_id: str, document_id: str) -> Any:
-    """Return the row of a document that the user may see: documents are private to their owner.
+def role_in(context: Context, user_id: str, scope: str) -> ProjectRole | None:
+    """Return what a user is to the documents of a project, or to somebody's private ones; None for nobody.
+
+    Args:
+        context: Of the decision.
+        user_id: The user.
+        scope: The project's id, or the owner's of private documents.
+    """
+    if scope == user_id:
+        return "owner"
+    project = context.state.tables["project"].row(scope)
+    if project is None:
+        return None
+    user = context.state.tables["user"].row(user_id)
+    role: ProjectRole | None = project.members.get(user_id)
+    return "owner" if user is not None and user.role == "admin" else role
+
+
+def scopes_of(context: Context, user_id: str) -> tuple[str, ...]:
+    """Return whose documents a user may read: their own, and those of the projects that they are a member of."""
+    projects = context.state.tables["project"]
+    user = context.state.tables["user"].row(user_id)
+    is_admin = user is not None and user.role == "admin"
+    return (user_id, *projects.ids(projects.select({} if is_admin else {"member": (user_id,)})))
+
+
+def require_action(context: Context, user_id: str, scope: str, action: Action) -> None:
+    """Make sure that a user who may read something may also do something.
 
     Raises:
-        NotFoundError: There is none, or it is somebody else's.
-        GoneError: It was theirs and was deleted.
+        ForbiddenError: They may not.
+    """
+    role = role_in(context, user_id, scope)
+    if role not in ALLOWED[action]:
+        who = ", ".join(sorted(ALLOWED[action]))
+        raise ForbiddenError(f"As {role} of {scope} you cannot do this: {action.value}. Who can: {who}.")
+
+
+def require_document(context: Context, user_id: str, document_id: str, action: Action = Action.READ) -> Any:
+    """Return the row of a document that the user may read, and do something with.
+
+    Raises:
+        NotFoundError: There is none that they may read.
+        GoneError: They could read it, and it was deleted.
+        ForbiddenError: They may read it, and not do this.
     """
     row = context.state.tables["document"].row(document_id)
-    if row is None or row.owner_id != user_id:
+    if row is None or role_in(context, user_id, row.scope) is None:
         raise absent(context, user_id, "document", document_id)
+    require_action(context, user_id, row.scope, action)
     return row
 
 
-def require_mark(context: Context, user_id: str, kind: str, key: str) -> Any:
-    """Return the row of a mark on a document that the user may see.
+def require_mark(context: Context, user_id: str, kind: str, key: str) -> tuple[Any, str]:
+    """Return the row of a mark that the user may read, and the scope of its document.
 
     Raises:
-        NotFoundError: There is none that the user may see.
-        GoneError: The user could see it, and it was deleted.
+        NotFoundError: There is none that the user may read.
+        GoneError: The user could read it, and it was deleted.
     """
     row = context.state.tables[kind].row(key)
     document = None if row is None else context.state.tables["document"].row(row.document_id)
-    if document is None or document.owner_id != user_id:
+    if document is None or role_in(context, user_id, document.scope) is None:
         raise absent(context, user_id, kind, key)
+    return row, document.scope
+
+
+def require_project(context: Context, user_id: str, key: str, action: Action = Action.READ) -> Any:
+    """Return the row of a project that the user may read, and do something with.
+
+    Raises:
+        NotFoundError: There is none that they may read.
+        GoneError: They could read it, and it was deleted.
+        ForbiddenError: They may read it, and not do this.
+    """
+    row = context.state.tables["project"].row(key)
+    if row is None or role_in(context, user_id, key) is None:
+        raise absent(context, user_id, "project", key)
+    require_action(context, user_id, key, action)
     return row
 
 
@@ -112,6 +169,11 @@ def require_account(context: Context, caller: Caller, user_id: str) -> Any:
 def absent(context: Context, user_id: str, kind: str, key: str) -> DomainError:
     """Return the error that tells a user of an entity that is not there for them."""
     tombstone = context.state.tables["tombstone"].row(key)
-    if tombstone is not None and tombstone.owner_id == user_id and tombstone.kind == kind:
+    if tombstone is not None and tombstone.kind == kind and could_read(context, user_id, tombstone.owner_id):
         return GoneError(f"The {kind} {key} was deleted.")
     return NotFoundError(f"There is no {kind} {key} that you can see.")
+
+
+def could_read(context: Context, user_id: str, scope: str) -> bool:
+    """Tell if a user could read what was deleted; of a project that is gone itself nobody knows any more."""
+    return role_in(context, user_id, scope) is not None

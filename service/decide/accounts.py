@@ -26,8 +26,10 @@ from service.decide.decision import (
 from service.decide.documents import document_deletion
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
+from service.decide.projects import member_change, project_deletion
 from service.errors import ConflictError, FieldError, ForbiddenError, TakenError
 from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Role, User, UserDraft
+from service.kinds.project import PROJECT
 from wal.change import Change
 
 
@@ -110,12 +112,14 @@ def update_user(context: Context, command: Update) -> Decision:
 
 
 def delete_user(context: Context, command: Delete) -> Decision:
-    """Delete a user with their credential, sessions and documents; what they put on others' documents stays.
+    """Delete a user with their credential, sessions, private documents, and projects that nobody else is in.
+
+    What they put on others' documents, and into projects that go on, stays.
 
     Raises:
         NotFoundError: There is no such user whom the caller may see.
         PreconditionFailedError: A condition does not hold.
-        ConflictError: No admin would be left.
+        ConflictError: No admin would be left, or no owner of a project.
         CascadeTooLargeError: They have too much.
     """
     row = require_account(context, require_caller(context, command.actor), command.id)
@@ -124,10 +128,18 @@ def delete_user(context: Context, command: Delete) -> Decision:
     changes: list[Change] = []
     documents = context.state.tables["document"]
     room = context.limits.cascade_max
-    for document_id in documents.ids(documents.select({"owner_id": (command.id,)})):
+    for document_id in documents.ids(documents.select({"scope": (command.id,)})):
         of_document = document_deletion(context, document_id, room)
         room -= sum(1 for change in of_document if change.kind == "tombstone")
         changes += of_document
+    projects = context.state.tables[PROJECT.name]
+    for key in projects.ids(projects.select({"member": (command.id,)})):
+        if len(projects.row(key).members) > 1:
+            changes.append(member_change(context, key, command.id, None))
+            continue
+        of_project = project_deletion(context, key, command.id, room)
+        room -= sum(1 for change in of_project if change.kind == "tombstone")
+        changes += of_project
     sessions = context.state.tables[SESSION.name]
     changes += [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (command.id,)}))]
     changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]

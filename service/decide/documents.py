@@ -1,4 +1,4 @@
-"""Documents: private to their owner. Their text is a value of its own."""
+"""Documents: in a project, or private to their owner. Their text is a value of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 
 from service.commands import Create, CreateFor, Delete, Replace, Update
-from service.decide.access import absent, require_document, require_named_user, require_user
+from service.decide.access import (
+    absent,
+    could_read,
+    require_action,
+    require_document,
+    require_named_user,
+    require_user,
+    role_in,
+)
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -30,7 +38,15 @@ from service.decide.decision import (
 )
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
-from service.errors import CascadeTooLargeError, FieldError, InvalidError, TextInUseError
+from service.decide.roles import Action
+from service.errors import (
+    CascadeTooLargeError,
+    FieldError,
+    ImmutableError,
+    InvalidError,
+    TakenError,
+    TextInUseError,
+)
 from service.ids import has_form
 from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
@@ -40,10 +56,11 @@ _READ_ONLY = ("owner_id", "length")
 
 
 def create_document(context: Context, command: Create) -> Decision:
-    """Create a document that belongs to who asks.
+    """Create a document that belongs to who asks, in a project if the draft names one.
 
     Raises:
         UnauthenticatedError: Nobody is logged in.
+        ForbiddenError: The user may not upload to the project.
         InvalidError: The body does not fit the schema, or a rule is broken.
         TooLargeError: The text, or the rest of it, is larger than its limit.
     """
@@ -78,12 +95,12 @@ def replace_document(context: Context, command: Replace) -> Decision:
     user_id = require_user(context, command.actor)
     row = context.state.tables[DOCUMENT.name].row(command.id)
     if row is not None:
-        require_document(context, user_id, command.id)
+        require_document(context, user_id, command.id, Action.CHANGE_DOCUMENT)
     require_own_id(context, user_id, command.id)
     require_conditions(context, command, None if row is None else row.version)
     draft: DocumentDraft = require_valid(command.draft)
     if row is not None:
-        return _revise(context, command.id, draft, draft.text)
+        return _revise(context, user_id, command.id, draft, draft.text)
     require_form(command.id, DOCUMENT.prefix)
     return _create(context, user_id, command.id, draft)
 
@@ -99,13 +116,14 @@ def update_document(context: Context, command: Update) -> Decision:
         TextInUseError: Marks point into the text, and it would change.
         TooLargeError: As `create_document`.
     """
-    row = require_document(context, require_user(context, command.actor), command.id)
+    user_id = require_user(context, command.actor)
+    row = require_document(context, user_id, command.id, Action.CHANGE_DOCUMENT)
     require_conditions(context, command, row.version)
     patch: dict[str, Any] = require_valid(command.patch)
     members = msgspec.json.decode(context.state.tables[DOCUMENT.name].value(command.id) or b"")
     draft = patched(context, members, patch, DocumentDraft)
     text = draft.text if "text" in patch else context.state.text(command.id)
-    return _revise(context, command.id, draft, text)
+    return _revise(context, user_id, command.id, draft, text)
 
 
 def delete_document(context: Context, command: Delete) -> Decision:
@@ -117,7 +135,7 @@ def delete_document(context: Context, command: Delete) -> Decision:
         PreconditionFailedError: A condition does not hold.
         CascadeTooLargeError: It has too many marks.
     """
-    row = require_document(context, require_user(context, command.actor), command.id)
+    row = require_document(context, require_user(context, command.actor), command.id, Action.DELETE_DOCUMENT)
     require_conditions(context, command, row.version)
     changes = document_deletion(context, command.id, context.limits.cascade_max)
     return Decision(changes, nothing_left(DOCUMENT, command.id))
@@ -141,12 +159,12 @@ def document_deletion(context: Context, document_id: str, room: int) -> list[Cha
             f"More than {context.limits.cascade_max} entities would be deleted at once. "
             f"Delete marks of {document_id} first."
         )
-    owner_id = tables[DOCUMENT.name].row(document_id).owner_id
+    scope = tables[DOCUMENT.name].row(document_id).scope
     changes = []
     for kind, found in rows.items():
         for key in tables[kind.name].ids(found):
-            changes += buried(context, kind, key, owner_id)
-    changes += buried(context, DOCUMENT, document_id, owner_id)
+            changes += buried(context, kind, key, scope)
+    changes += buried(context, DOCUMENT, document_id, scope)
     return changes + _text_changes(context, document_id, None)
 
 
@@ -157,7 +175,7 @@ def require_own_id(context: Context, user_id: str, key: str) -> None:
         NotFoundError: It was.
     """
     tombstone = context.state.tables["tombstone"].row(key)
-    if tombstone is not None and tombstone.owner_id != user_id:
+    if tombstone is not None and not could_read(context, user_id, tombstone.owner_id):
         raise absent(context, user_id, tombstone.kind, key)
 
 
@@ -173,7 +191,9 @@ def require_form(key: str, prefix: str) -> None:
 
 
 def _create(context: Context, user_id: str, key: str, draft: DocumentDraft) -> Decision:
+    _require_project(context, user_id, draft)
     _check_rules(context, user_id, draft, draft.text, None)
+    _check_external_id(context, key, draft.project_id, draft.external_id)
     document = _document(first_head(context, key), user_id, draft, draft.text)
     check_read_only(draft, _READ_ONLY, document)
     change = created(context, DOCUMENT, key, document)
@@ -181,21 +201,56 @@ def _create(context: Context, user_id: str, key: str, draft: DocumentDraft) -> D
     return Decision(changes, outcome_of(DOCUMENT, change, CREATED, document.version))
 
 
-def _revise(context: Context, key: str, draft: DocumentDraft, text: str | None) -> Decision:
+def _revise(context: Context, user_id: str, key: str, draft: DocumentDraft, text: str | None) -> Decision:
     current = stored(context, DOCUMENT, key, Document)
+    if draft.project_id != current.project_id:
+        place = current.project_id or "no project"
+        raise ImmutableError(f"{key} is in {place}, and documents do not move. Create another one there.")
     if text != context.state.text(key) and _is_pointed_into(context, key):
         raise TextInUseError(f"Marks point into the text of {key}. Make a new document with derived_from.")
-    _check_rules(context, current.owner_id, draft, text, current.derived_from)
+    _check_rules(context, user_id, draft, text, current.derived_from)
+    _check_external_id(context, key, current.project_id, draft.external_id)
     document = _document(next_head(context, current), current.owner_id, draft, text)
     check_read_only(draft, _READ_ONLY, current, document)
     change = updated(context, DOCUMENT, key, document)
     return Decision([change, *_text_changes(context, key, text)], outcome_of(DOCUMENT, change, OK, document.version))
 
 
+def _require_project(context: Context, user_id: str, draft: DocumentDraft) -> None:
+    """Make sure that the project of a new document is one that its creator may upload to.
+
+    Raises:
+        InvalidError: There is none that they can see.
+        ForbiddenError: They may not upload to it.
+    """
+    if draft.project_id is None:
+        return
+    if draft.project_id == user_id or role_in(context, user_id, draft.project_id) is None:
+        detail = f"there is no project {draft.project_id} that you can see"
+        raise InvalidError("The document breaks a rule.", [FieldError("/project_id", detail)])
+    require_action(context, user_id, draft.project_id, Action.CREATE_DOCUMENT)
+
+
+def _check_external_id(context: Context, key: str, project_id: str | None, external_id: str | None) -> None:
+    """Make sure that no other document of the project has the same foreign id.
+
+    Raises:
+        TakenError: One has.
+    """
+    if project_id is None or external_id is None:
+        return
+    table = context.state.tables[DOCUMENT.name]
+    holders = table.ids(table.select({"project_id": (project_id,), "external_id": (external_id,)}))
+    if any(holder != key for holder in holders):
+        errors = [FieldError("/external_id", f"belongs to {holders[0]}")]
+        raise TakenError(f"{external_id!r} is the external_id of another document of {project_id}.", errors)
+
+
 def _document(head: Head, owner_id: str, draft: DocumentDraft, text: str | None) -> Document:
     return Document(
         **head.members(),
         owner_id=owner_id,
+        project_id=draft.project_id,
         title=draft.title,
         metadata=draft.metadata or {},
         length=None if text is None else len(text),
@@ -229,7 +284,7 @@ def _check_rules(
     errors = _page_errors(draft, text)
     if draft.derived_from is not None and draft.derived_from != derived_before:
         source = context.state.tables[DOCUMENT.name].row(draft.derived_from)
-        if source is None or source.owner_id != user_id:
+        if source is None or role_in(context, user_id, source.scope) is None:
             errors.append(FieldError("/derived_from", f"there is no document {draft.derived_from} that you can see"))
     if errors:
         raise InvalidError("The document breaks a rule.", errors)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from service.commands import Create, CreateFor, Delete, Replace, Update
-from service.decide.access import require_document, require_mark, require_named_user, require_user
+from service.decide.access import require_action, require_document, require_mark, require_named_user, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -32,6 +32,7 @@ from service.decide.decision import (
 from service.decide.documents import require_form, require_own_id
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
+from service.decide.roles import Action
 from service.errors import (
     CascadeTooLargeError,
     FieldError,
@@ -41,6 +42,7 @@ from service.errors import (
     NotFoundError,
 )
 from service.kinds.base import Kind
+from service.kinds.label import mark_errors
 from service.kinds.mark import MarkDraft, MarkFields, resolve
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
 
@@ -48,6 +50,7 @@ _NAMED_MAX = 10
 _SPAN_MEMBERS = frozenset({"start", "end", "fragments"})
 _NEXT = ("version", "updated_at", "status")
 _KINDS = {kind.name: kind for kind in (EXTRACTION, ANNOTATION)}
+_CREATE = {EXTRACTION.name: Action.CREATE_EXTRACTION, ANNOTATION.name: Action.CREATE_ANNOTATION}
 
 
 def create_mark(context: Context, command: Create) -> Decision:
@@ -63,7 +66,7 @@ def create_mark(context: Context, command: Create) -> Decision:
         require_document(context, user_id, command.within)
     refuse_reused_key(context, command)
     draft: MarkDraft = require_valid(command.draft)
-    require_document(context, user_id, draft.document_id)
+    _require_creatable(context, user_id, _KINDS[command.kind], draft)
     return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
 
 
@@ -94,15 +97,14 @@ def replace_mark(context: Context, command: Replace) -> Decision:
     user_id = require_user(context, command.actor)
     kind = _KINDS[command.kind]
     row = context.state.tables[kind.name].row(command.id)
-    if row is not None:
-        require_mark(context, user_id, kind.name, command.id)
+    scope = "" if row is None else _require_changeable(context, user_id, kind, command.id)
     require_own_id(context, user_id, command.id)
     require_conditions(context, command, None if row is None else row.version)
     draft: MarkDraft = require_valid(command.draft)
     if row is not None:
-        return _revise(context, kind, command.id, draft)
+        return _revise(context, user_id, kind, command.id, draft, scope)
     require_form(command.id, kind.prefix)
-    require_document(context, user_id, draft.document_id)
+    _require_creatable(context, user_id, kind, draft)
     return _create(context, user_id, kind, command.id, draft)
 
 
@@ -118,13 +120,13 @@ def update_mark(context: Context, command: Update) -> Decision:
     """
     user_id = require_user(context, command.actor)
     kind = _KINDS[command.kind]
-    row = require_mark(context, user_id, kind.name, command.id)
-    require_conditions(context, command, row.version)
+    scope = _require_changeable(context, user_id, kind, command.id)
+    require_conditions(context, command, context.state.tables[kind.name].row(command.id).version)
     patch: dict[str, Any] = require_valid(command.patch)
     members = msgspec.json.decode(context.state.tables[kind.name].value(command.id) or b"")
     draft_type = ExtractionDraft if kind is EXTRACTION else AnnotationDraft
     draft = patched(context, _without_derived(members, patch), patch, draft_type)
-    return _revise(context, kind, command.id, draft)
+    return _revise(context, user_id, kind, command.id, draft, scope)
 
 
 def delete_mark(context: Context, command: Delete) -> Decision:
@@ -138,8 +140,8 @@ def delete_mark(context: Context, command: Delete) -> Decision:
         CascadeTooLargeError: Too many would go with it.
     """
     user_id = require_user(context, command.actor)
-    row = require_mark(context, user_id, command.kind, command.id)
-    require_conditions(context, command, row.version)
+    scope = _require_deletable(context, user_id, _KINDS[command.kind], command.id)
+    require_conditions(context, command, context.state.tables[command.kind].row(command.id).version)
     doomed = {command.id: _KINDS[command.kind]}
     waiting = [command.id]
     while waiting:
@@ -154,24 +156,74 @@ def delete_mark(context: Context, command: Delete) -> Decision:
                 f"More than {context.limits.cascade_max} marks would be deleted. Delete some of them first."
             )
         waiting += pointing
-    changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, user_id)]
+    for key, kind in doomed.items():
+        _require_deletable(context, user_id, kind, key)
+    changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, scope)]
     return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
+
+
+def _require_creatable(context: Context, user_id: str, kind: Kind, draft: MarkDraft) -> None:
+    """Make sure that a user may put such a mark on its document.
+
+    Raises:
+        NotFoundError: There is no such document that they may read.
+        ForbiddenError: They may read it, and not do this; or not decide about its status.
+    """
+    row = require_document(context, user_id, draft.document_id, _CREATE[kind.name])
+    if draft.status not in {None, "proposed"}:
+        require_action(context, user_id, row.scope, Action.DECIDE)
+
+
+def _require_changeable(context: Context, user_id: str, kind: Kind, key: str) -> str:
+    """Return the scope of a mark that a user may change, be it the status alone.
+
+    Raises:
+        NotFoundError: There is none that they may read.
+        ForbiddenError: They may read it, and change nothing of it.
+    """
+    row, scope = require_mark(context, user_id, kind.name, key)
+    own = kind is ANNOTATION and row.author_id == user_id
+    require_action(context, user_id, scope, Action.CREATE_ANNOTATION if own else Action.DECIDE)
+    return scope
+
+
+def _require_deletable(context: Context, user_id: str, kind: Kind, key: str) -> str:
+    """Return the scope of a mark that a user may delete.
+
+    Raises:
+        NotFoundError: There is none that they may read.
+        ForbiddenError: They may read it, and not delete it.
+    """
+    row, scope = require_mark(context, user_id, kind.name, key)
+    action = Action.DELETE_EXTRACTION
+    if kind is ANNOTATION:
+        action = Action.CREATE_ANNOTATION if row.author_id == user_id else Action.CHANGE_ANNOTATION
+    require_action(context, user_id, scope, action)
+    return scope
 
 
 def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:
     mark = _resolved(context, first_head(context, key), draft, user_id)
     check_read_only(draft, _read_only(kind), mark)
+    _check_labels(context, mark)
     change = created(context, kind, key, mark)
     return Decision([*unburied(context, key), change], outcome_of(kind, change, CREATED, mark.version))
 
 
-def _revise(context: Context, kind: Kind, key: str, draft: MarkDraft) -> Decision:
+def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft, scope: str) -> Decision:
     current = stored(context, kind, key, _entity(kind))
     if draft.document_id != current.document_id:
         raise ImmutableError(f"{key} is on {current.document_id}, and marks do not move. Create another one there.")
     author_id = current.author_id if isinstance(current, Annotation) else ""
     mark = _resolved(context, next_head(context, current), draft, author_id)
     check_read_only(draft, _read_only(kind), current, mark)
+    if _labelled(mark) != _labelled(current):
+        # What was there before the labels changed may stay, and be decided about.
+        _check_labels(context, mark)
+    if mark.status != current.status:
+        require_action(context, user_id, scope, Action.DECIDE)
+    if isinstance(current, Annotation) and author_id != user_id and _besides_status(mark) != _besides_status(current):
+        require_action(context, user_id, scope, Action.CHANGE_ANNOTATION)
     if isinstance(current, Extraction) and _besides_status(mark) != _besides_status(current):
         raise ImmutableError(f"{key} is what a model said: only its status changes. Correct it with an annotation.")
     change = updated(context, kind, key, mark)
@@ -193,6 +245,30 @@ def _resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) ->
         alignment=draft.alignment,
         confidence=draft.confidence,
     )
+
+
+def _labelled(mark: MarkFields) -> tuple[Any, ...]:
+    return mark.type, mark.label, mark.attributes, mark.arguments
+
+
+def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
+    """Make sure that a mark fits the labels of its project, if that is closed to others.
+
+    Raises:
+        InvalidError: It does not; the nearest label is named.
+    """
+    document = context.state.tables["document"].row(mark.document_id)
+    project = None if document.project_id is None else context.state.tables["project"].row(document.project_id)
+    if project is None or project.label_policy == "open":
+        return
+
+    def label_of(key: str) -> str | None:
+        rows = (context.state.tables[kind.name].row(key) for kind in _KINDS.values())
+        return next((row.label for row in rows if row is not None), None)
+
+    errors = mark_errors(project.labels, mark, label_of)
+    if errors:
+        raise InvalidError("The mark does not fit the labels of its project.", errors)
 
 
 def _without_derived(members: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from service.http.collections import Collection
 from service.http.parameters import in_utf16, parameters, single
 from service.settings import LimitSettings
 
-_TEXT_FIELDS = ("external_id", "language", "title")
+_TEXT_FIELDS = ("external_id", "language", "project_id", "title")
 
 
 class Documents(Collection):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import health, problems, sessions, users
+from service.http import health, problems, projects, sessions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
 from service.kinds.account import USER, UserDraft
 from service.kinds.document import DOCUMENT, DocumentDraft
 from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
+from service.kinds.project import PROJECT, ProjectDraft
 
 _OPTIONS = ("offset_unit",)
 
 USERS = Users("users", USER, UserDraft)
+PROJECTS = Collection("projects", PROJECT, ProjectDraft)
 DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft, _OPTIONS)
 EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _OPTIONS)
 ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _OPTIONS)
@@ -42,6 +44,9 @@ def routes() -> list[web.RouteDef]:
         web.patch("/v1/users/{id}", USERS.update),
         web.delete("/v1/users/{id}", USERS.delete),
         web.put("/v1/users/{id}/password", users.set_password),
+        *_collection(PROJECTS),
+        web.put("/v1/projects/{id}/members/{user_id}", projects.set_member),
+        web.delete("/v1/projects/{id}/members/{user_id}", projects.remove_member),
         *_collection(DOCUMENTS),
         *_collection(EXTRACTIONS),
         *_collection(ANNOTATIONS),

@@ -5,11 +5,13 @@ from service.kinds.base import Kind
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from service.kinds.private import IDEMPOTENCY, TOMBSTONE
+from service.kinds.project import PROJECT
 
 KINDS: tuple[Kind, ...] = (
     USER,
     CREDENTIAL,
     SESSION,
+    PROJECT,
     DOCUMENT,
     TEXT,
     EXTRACTION,

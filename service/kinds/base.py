@@ -29,6 +29,8 @@ class Index:
         path: The member of the entity that holds the value; ``arguments.target`` looks into a list of objects.
         unique: No two entities have the same value.
         is_range: The values are numbers, and what is asked for is a lower bound.
+        is_computed: What is indexed is a property of the row, which snapshots know nothing of: it is made anew at each
+            start; only for kinds that keep their rows. It serves the rules of access and is no filter.
         through: Kind and member: the value is the id of an entity of that kind, and what is indexed is that member of
             it, which never changes. It serves the rules of access and is no filter.
     """
@@ -37,12 +39,13 @@ class Index:
     path: str
     unique: bool = False
     is_range: bool = False
+    is_computed: bool = False
     through: tuple[str, str] | None = None
 
     @property
     def is_filter(self) -> bool:
         """A list can ask for some of its values."""
-        return not self.is_range and self.through is None
+        return not (self.is_range or self.is_computed) and self.through is None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class DocumentDraft(Draft, kw_only=True, frozen=True):
     pages: list[PageOf] | None = None
     derived_from: str | None = None
     owner_id: str | None = None
+    project_id: str | None = None
     length: int | None = None
 
 
@@ -44,6 +45,7 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     owner_id: str
     title: str
     metadata: dict[str, Any]
+    project_id: str | None = None
     length: int | None = None
     external_id: str | None = None
     language: str | None = None
@@ -56,9 +58,15 @@ class DocumentRow(msgspec.Struct, frozen=True):
 
     version: int
     owner_id: str
+    project_id: str | None = None
     length: int | None = None
     external_id: str | None = None
     derived_from: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """Whose it is: its project, or its owner if it is private."""
+        return self.project_id or self.owner_id
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -75,7 +83,13 @@ DOCUMENT = Kind(
     "document",
     "doc",
     DocumentRow,
-    (Index("owner_id", "owner_id"), Index("external_id", "external_id"), Index("derived_from", "derived_from")),
+    (
+        Index("owner_id", "owner_id"),
+        Index("project_id", "project_id"),
+        Index("external_id", "external_id"),
+        Index("derived_from", "derived_from"),
+        Index("scope", "scope", is_computed=True),
+    ),
     collection="documents",
     keeps_rows=True,
 )

@@ -77,7 +77,7 @@ _MARK_INDEXES = (
     Index("type", "type"),
     Index("status", "status"),
     Index("target", "arguments.target"),
-    Index("document.owner_id", "document_id", through=("document", "owner_id")),
+    Index("document.scope", "document_id", through=("document", "scope")),
 )
 EXTRACTION = Kind(
     "extraction",

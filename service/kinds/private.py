@@ -35,7 +35,10 @@ class AnswerRow(msgspec.Struct, frozen=True):
 
 
 class Tombstone(msgspec.Struct, kw_only=True, frozen=True):
-    """A deleted entity: its id goes on with its version if it is created again, and is 410 for its owner until then."""
+    """A deleted entity: its id goes on with its version if it is created again, and is 410 until then.
+
+    `owner_id`: whose it was, a project's or a user's; who may read those may know that it was there.
+    """
 
     id: str
     kind: str

@@ -79,4 +79,4 @@ class State:
 
 def index_fields(kinds: Iterable[Kind]) -> dict[str, list[str]]:
     """Return the paths that are indexed by kind: all that the engine learns of the domain."""
-    return {kind.name: sorted({index.path for index in kind.indexes}) for kind in kinds}
+    return {kind.name: sorted({index.path for index in kind.indexes if not index.is_computed}) for kind in kinds}

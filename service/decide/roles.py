@@ -1,0 +1,50 @@
+"""Who may do what in a project: one table, which the API's description shows and a test tries cell by cell.
+
+A document without a project is private: its owner is to it what an owner is to a project. Administrators are owners of
+every project, so that none is ever without one; private documents are no business of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from service.kinds.project import ProjectRole
+
+
+class Action(Enum):
+    """What somebody does to a project, or to what is in it."""
+
+    READ = "read the project, its documents and their marks"
+    CHANGE_PROJECT = "change name and description"
+    MANAGE_MEMBERS = "add, change and remove members"
+    DELETE_PROJECT = "delete the project"
+    CREATE_DOCUMENT = "upload documents"
+    CHANGE_DOCUMENT = "change documents"
+    DELETE_DOCUMENT = "delete documents with their marks"
+    CREATE_EXTRACTION = "put extractions on documents"
+    DELETE_EXTRACTION = "delete extractions"
+    CREATE_ANNOTATION = "put annotations on documents, change and delete one's own"
+    CHANGE_ANNOTATION = "change and delete annotations of others"
+    DECIDE = "set the status of marks"
+
+
+_EVERYBODY: frozenset[ProjectRole] = frozenset({"owner", "editor", "reviewer", "annotator", "viewer"})
+_EDITORS: frozenset[ProjectRole] = frozenset({"owner", "editor"})
+_REVIEWERS: frozenset[ProjectRole] = frozenset({"owner", "reviewer"})
+_OWNERS: frozenset[ProjectRole] = frozenset({"owner"})
+
+ALLOWED: Mapping[Action, frozenset[ProjectRole]] = {
+    Action.READ: _EVERYBODY,
+    Action.CHANGE_PROJECT: _EDITORS,
+    Action.MANAGE_MEMBERS: _OWNERS,
+    Action.DELETE_PROJECT: _OWNERS,
+    Action.CREATE_DOCUMENT: _EDITORS,
+    Action.CHANGE_DOCUMENT: _EDITORS,
+    Action.DELETE_DOCUMENT: _EDITORS,
+    Action.CREATE_EXTRACTION: _EDITORS,
+    Action.DELETE_EXTRACTION: _EDITORS,
+    Action.CREATE_ANNOTATION: _EVERYBODY - {"viewer"},
+    Action.CHANGE_ANNOTATION: _REVIEWERS,
+    Action.DECIDE: _REVIEWERS,
+}

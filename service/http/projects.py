@@ -1,0 +1,55 @@
+"""Members of projects: /v1/projects/{id}/members/{user_id}."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from service.bodies import decode
+from service.commands import Invalid, SetMember
+from service.http.body import JSON, read_body
+from service.http.call import CALL
+from service.http.collections import submit
+from service.http.conditions import conditions_of
+from service.http.idempotency import key_of
+from service.http.parameters import parameters
+from service.http.responses import outcome_response
+from service.kinds.project import PROJECT, ProjectRole
+
+_PATH = PROJECT.collection or ""
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody is to be in a project."""
+
+    role: ProjectRole
+
+
+async def set_member(request: web.Request) -> web.Response:
+    """Make a user a member, or let them be something else: PUT. The answer is the project."""
+    call = request[CALL]
+    body = await read_body(request, JSON)
+    parameters(request, ())
+    membership = decode(body, Membership, call.services.settings.limits)
+    role = membership if isinstance(membership, Invalid) else membership.role
+    return await _submit(request, body, role)
+
+
+async def remove_member(request: web.Request) -> web.Response:
+    """Take a user out of a project, or leave it: DELETE."""
+    parameters(request, ())
+    return await _submit(request, b"", None)
+
+
+async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid | None) -> web.Response:
+    call = request[CALL]
+    command = SetMember(
+        actor=call.actor,
+        operation=call.operation,
+        idempotency=key_of(request, call.actor, body),
+        id=request.match_info["id"],
+        user_id=request.match_info["user_id"],
+        role=role,
+        conditions=conditions_of(request),
+    )
+    return outcome_response(await submit(call, command), _PATH)
