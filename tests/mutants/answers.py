@@ -26,8 +26,15 @@ ANSWERS = (
     Mutant(
         "GET rests on a document that is not durable",
         "service/engine.py",
-        '            marks.append(self._state.tables["document"].sequence(document_id))\n',
-        "            pass\n",
+        'marks += [tables["document"].sequence(document_id), tables["project"].sequence(scope)]\n',
+        'marks += [tables["project"].sequence(scope)]\n',
+        _ENGINE,
+    ),
+    Mutant(
+        "GET rests on a membership that is not durable",
+        "service/engine.py",
+        'marks += [tables["document"].sequence(document_id), tables["project"].sequence(scope)]\n',
+        'marks += [tables["document"].sequence(document_id)]\n',
         _ENGINE,
     ),
     Mutant(

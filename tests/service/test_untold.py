@@ -20,12 +20,14 @@ from service.commands import (
     List,
     LogIn,
     LogOut,
+    SetMember,
     SetPassword,
     Update,
 )
 from service.errors import DomainError, GoneError
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft
+from service.kinds.project import ProjectDraft
 from tests.service.test_engine import Service
 from wal.errors import OutcomeUnknownError, PoisonedError
 
@@ -44,6 +46,15 @@ class World:
         self.ada = await self.service.user(ADA)
         self.document = await self.service.document(self.ada)
         self.mark = await self.service.annotation(self.ada, self.document, start=0, end=5)
+        self.bob = await self.service.user("bob@example.org")
+        self.project = self.service.ids.new("proj")
+        self.shared = self.service.ids.new("doc")
+        for kind, key, draft in (
+            ("project", self.project, ProjectDraft(name="p")),
+            ("document", self.shared, DocumentDraft(title="shared", project_id=self.project)),
+        ):
+            made = Create(actor=self.ada, operation="t", kind=kind, new_id=key, draft=draft)
+            await self.service.engine.submit(made)
         credential = await self.service.engine.credential(CredentialOf(actor=None, email=ADA))
         assert credential is not None
         self.generation = credential.generation
@@ -128,6 +139,10 @@ CASES: dict[str, tuple[Callable[[World], Command], Ask]] = {
     "a document, by the session that lets it be seen": (
         lambda w: w.login,
         lambda w: w.get("document", w.document, Actor(w.ada.user_id, "sess_2")),
+    ),
+    "a document, by the membership that lets it be seen": (
+        lambda w: SetMember(actor=w.ada, operation="t", id=w.project, user_id=w.bob.user_id or "", role="viewer"),
+        lambda w: w.get("document", w.shared, w.bob),
     ),
     "404 or 410 of what was just deleted": (
         lambda w: w.deletion("annotation", w.mark),
