@@ -85,7 +85,7 @@ def check(_seed: int, places: list[int]) -> Tally:
         tally.states += 1
         where = cut.path.relative_to(LOG.parent)
         filled = ", filled with zeros" if cut.filled else ""
-        harm = Harm(cut.known, {cut.path: cut.content}, f"cut {place}: {where} to {cut.length} bytes{filled}")
+        harm = Harm(cut.known, {cut.path: cut.content}, f"place {place}: {where} to {cut.length} bytes{filled}")
         examine(harm, cut.must(), tally)
     return tally
 
@@ -103,6 +103,6 @@ def run(task: Task) -> Result:
 CAMPAIGN = Campaign(
     name="cut",
     claim="each of {states} cuts, plain and filled with zeros, refused or the reported prefix that the rules name",
-    full=130_000,
+    full=236_000,
     run=run,
 )

@@ -8,9 +8,10 @@ from itertools import accumulate
 from pathlib import Path
 
 from tests.campaigns.campaign import Campaign, Result, Task
-from tests.campaigns.directory import CRASHED, DIRECTORY, LOCK, SHUT, Known, known
+from tests.campaigns.directory import CRASHED, LOCK, SHUT, Known, known
 from tests.campaigns.harm import Harm, examine, must_of
 from tests.campaigns.sweep import Tally, sweep
+from tests.wal.drive import DIRECTORY
 from wal.segment import SEGMENT_HEADER_BYTES
 
 _HEADER = range(96)
@@ -46,7 +47,7 @@ def harm_at(place: int) -> Harm:
     offset = where[number - starts[part]]
     content = bytearray(of.files[path])
     content[offset] ^= 1 << bit
-    name = f"flip {place}: bit {bit} of byte {offset} of {path.relative_to(DIRECTORY)}, {of.end}"
+    name = f"place {place}: bit {bit} of byte {offset} of {path.relative_to(DIRECTORY)}, {of.end}"
     return Harm(of, {path: bytes(content)}, name)
 
 
@@ -73,6 +74,6 @@ def run(task: Task) -> Result:
 CAMPAIGN = Campaign(
     name="flip",
     claim="none of {states} flipped bits of log, snapshot, archive, index and LOCK changed the state unnoticed",
-    full=200_000,
+    full=228_000,
     run=run,
 )

@@ -57,9 +57,16 @@ class Opened(NamedTuple):
     ready: Ready
 
     @property
-    def keys(self) -> list[str]:
-        """In the order in which they were put."""
-        return [key for _, key in self.values]
+    def sequence(self) -> int:
+        """Of the last record."""
+        return self.ready.sequence
+
+    @property
+    def digest(self) -> int:
+        """Of the state, added up from its values."""
+        state = DictState()
+        state.values = self.values
+        return state.digest
 
 
 class Refused(NamedTuple):

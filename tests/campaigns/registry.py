@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from tests.campaigns import cut, errors, flip, power, sectors
 from tests.campaigns.campaign import Campaign
 
-CAMPAIGNS: tuple[Campaign, ...] = ()
+CAMPAIGNS: tuple[Campaign, ...] = (
+    cut.CAMPAIGN,
+    flip.CAMPAIGN,
+    sectors.CAMPAIGN,
+    power.CAMPAIGN,
+    errors.CAMPAIGN,
+)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import selectors
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -121,7 +122,10 @@ async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
 
 @contextlib.contextmanager
 def chance_of(seed: int | str) -> Iterator[random.Random]:
-    """Let what the operating system gives as chance come from a seed, so that files are the same byte for byte."""
+    """Let what the operating system gives as chance come from a seed, so that files are the same byte for byte.
+
+    Nobody rests in the meantime: there is nobody to make room for.
+    """
     chance = random.Random(seed)
-    with mock.patch.object(os, "urandom", chance.randbytes):
+    with mock.patch.object(os, "urandom", chance.randbytes), mock.patch.object(time, "sleep"):
         yield chance

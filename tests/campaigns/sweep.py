@@ -54,7 +54,7 @@ def sweep(task: Task, total: int, check: Check, *, size: int | None = None) -> R
         check: Makes and checks what is at some of them.
         size: How many places, if a place is not one state.
     """
-    places = spread(total, task.size if size is None else size)
+    places = list(task.places) or spread(total, task.size if size is None else size)
     # Neighbours have the most in common, and a part is told before the next: so parts are runs of places.
     length = max(1, -(-len(places) // _PARTS))
     parts = [places[start : start + length] for start in range(0, len(places), length)]
