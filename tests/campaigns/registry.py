@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.campaigns import cut, errors, flip, power, sectors
+from tests.campaigns import cut, errors, flip, model, power, sectors
 from tests.campaigns.campaign import Campaign
 
 CAMPAIGNS: tuple[Campaign, ...] = (
@@ -11,4 +11,5 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     sectors.CAMPAIGN,
     power.CAMPAIGN,
     errors.CAMPAIGN,
+    model.CAMPAIGN,
 )

@@ -98,26 +98,45 @@ class InlineWriter(WriterThread):
         done(error)
 
 
+class Simulation:
+    """A loop of its own, for as long as it is needed."""
+
+    def __init__(self) -> None:
+        self._loop = _Loop()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run something; what it leaves running goes on at the next time.
+
+        Raises:
+            StuckError: It waits for what can never happen.
+        """
+        return self._loop.run_until_complete(coroutine)
+
+    def close(self) -> None:
+        """End; what is still running is cancelled."""
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        with contextlib.suppress(StuckError):
+            self._loop.run_until_complete(_ended(left))
+        self._loop.close()
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def simulate(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run something on a loop of its own; what it leaves running is cancelled.
 
     Raises:
         StuckError: It waits for what can never happen.
     """
-    loop = _Loop()
+    simulation = Simulation()
     try:
-        return loop.run_until_complete(coroutine)
+        return simulation.run(coroutine)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        with contextlib.suppress(StuckError):
-            loop.run_until_complete(_ended(left))
-        loop.close()
-
-
-async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
+        simulation.close()
 
 
 @contextlib.contextmanager
