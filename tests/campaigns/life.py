@@ -55,7 +55,10 @@ class Life(Run):
     Attributes:
         digests: Sequence → digest of the state behind that record.
         faults: What the log did and must not do.
+        new_writer: Makes the writer of each opening.
     """
+
+    new_writer: type[InlineWriter] = InlineWriter
 
     def __init__(self, disk: SimulatedDisk, chance: random.Random) -> None:
         super().__init__(disk)
@@ -70,7 +73,7 @@ class Life(Run):
 
     async def open(self) -> Report:
         """Open the log, also again, with what it says."""
-        self.log, self.state, self.writer = None, QuickState(), InlineWriter()
+        self.log, self.state, self.writer = None, QuickState(), self.new_writer()
         acknowledged = self.acknowledged
         report = await super().open()
         self.faults += self.faults_of(report.sequence, self.state.digest, acknowledged=acknowledged)

@@ -54,7 +54,7 @@ LIMITS = load().limits
 TEXT = "Marie Curie met Albert Einstein."
 YEAR_US = 365 * 86_400_000_000
 _LABELS = ("person", "place", "date")
-_VERBS = ("create", "annotate", "annotate", "update", "replace", "again", "delete")
+_VERBS = ("create", "create", *("annotate",) * 4, "update", "update", "replace", "again", "delete")
 
 
 class Intent(NamedTuple):
@@ -66,19 +66,19 @@ class Intent(NamedTuple):
     other: int
     label: str
     condition: str
-    key: int | None
+    key: str
     cascade: bool
 
 
 INTENTS = st.builds(
     Intent,
     verb=st.sampled_from(_VERBS),
-    user=st.sampled_from((0, 0, 0, 1)),
+    user=st.sampled_from((0,) * 7 + (1,)),
     pick=st.integers(0, 40),
     other=st.integers(0, 40),
     label=st.sampled_from(_LABELS),
-    condition=st.sampled_from(("none", "none", "none", "current", "stale", "any", "new")),
-    key=st.none() | st.integers(0, 5),
+    condition=st.sampled_from(("none",) * 6 + ("current", "current", "any", "stale", "new")),
+    key=st.sampled_from(("none", "none", "new", "new", "new", "old")),
     cascade=st.booleans(),
 )
 PROMISED = [model for model in MODELS if model.is_promised]
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
         self.disk.off = True
         self.simulation.close()
 
-    @rule(intents=st.lists(INTENTS, min_size=1, max_size=5))
+    @rule(intents=st.lists(INTENTS, min_size=2, max_size=10))
     def ask(self, intents: list[Intent]) -> None:
         """Have some commands carried out, several of them in one batch."""
         self.simulation.run(self._ask(intents))
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
         if self.sent:
             self.simulation.run(self._retry(self.sent[pick % len(self.sent)]))
 
-    @rule(intents=st.lists(INTENTS, max_size=5), ahead=st.integers(0, 12), model=st.sampled_from(PROMISED))
+    @rule(intents=st.lists(INTENTS, min_size=1, max_size=8), ahead=st.integers(0, 5), model=st.sampled_from(PROMISED))
     def crash(self, intents: list[Intent], ahead: int, model: Model) -> None:
         """Cut the power while commands are under way, and start on what is left."""
         self.disk.cut_at = len(self.disk.operations) + ahead
@@ -380,9 +380,10 @@ class Machine(RuleBasedStateMachine):
         return msgspec.convert(members, AnnotationDraft)
 
     def _keyed(self, intent: Intent, command: Command) -> Command:
-        if intent.key is None:
+        if intent.key == "none":
             return command
+        number = intent.pick % (len(self.sent) + 1) if intent.key == "old" else len(self.sent)
         # As the handlers have it: everything but what the server makes up.
         said = repr((type(command).__name__, intent[:-2] if isinstance(command, Create) else command))
-        key = IdempotencyKey(id=f"{intent.user}/{intent.key}", fingerprint=said)
+        key = IdempotencyKey(id=f"{intent.user}/{number}", fingerprint=said)
         return msgspec.structs.replace(command, idempotency=key)

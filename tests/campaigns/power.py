@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from tests.campaigns.campaign import Campaign, Result, Task
 from tests.campaigns.life import Life, Step, goes_on, steps_of, whole
-from tests.campaigns.recovering import Opened, Outcome, Refused, recover
+from tests.campaigns.recovering import Opened, Outcome, Refused, recover, verify
 from tests.campaigns.simulation import chance_of, simulate
 from tests.campaigns.survivors import MODELS, Model, fingerprint, survivor
 from tests.campaigns.sweep import Tally, sweep
 from tests.simulated_disk import Moment, SimulatedDisk
+from wal.looking import NoLogError
 
 LIFE_STATES = 700
 """Of a life, about: what is the same is checked once."""
@@ -27,6 +28,7 @@ _NEAR = 25
 _NESTED = 6
 _NESTED_STATES = 40
 _GO_ON_EACH = 12
+_VERIFY_EACH = 5
 
 
 class Cut(NamedTuple):
@@ -85,22 +87,25 @@ class Explorer:
         self._name = f"place {place}"
         self._tally = tally
         self._seen: set[tuple[int, int, bool]] = set()
+        self._checked = 0
 
     def explore(self, states: int) -> None:
         """Make so many states: most of the life itself, the others of lies and of recoveries that are cut."""
         watched = watch(self._seed)
         syncs = [cut.number for cut in watched.cuts if cut.operation.startswith("sync")]
         chance = random.Random(self._seed)
-        for lie in chance.sample(syncs, min(_LYING, states // 100)):
+        lies, nestings = min(_LYING, states // 120), min(_NESTED, states // 160)
+        for lie in chance.sample(syncs, lies):
             self._explore_lie(lie)
+        others = states - lies * _LIAR_STATES
         nested = 0
         done = self._tally.states
         pairs = [(cut, model) for cut in watched.cuts for model in MODELS]
         for cut, model in chance.sample(pairs, len(pairs)):
-            if self._tally.states - done >= states - _LYING * _LIAR_STATES - _NESTED * _NESTED_STATES:
+            if self._tally.states - done >= others:
                 break
             outcome = self._check(watched.life, cut, model)
-            if outcome is not None and model.is_promised and nested < min(_NESTED, states // 100):
+            if outcome is not None and model.is_promised and nested < nestings:
                 nested += 1
                 self._explore_recovery(watched.life, cut, model, chance)
 
@@ -111,10 +116,13 @@ class Explorer:
         if not self._is_new(disk, cut.acknowledged, model.is_promised):
             return None
         name = f"{self._name}: {cut}, lost {model.name}"
+        self._checked += 1
+        if model.is_promised and self._checked % _VERIFY_EACH == 0:
+            self._verify(name, disk)
         outcome = self._start(life, disk, name)
         if isinstance(outcome, Opened):
             self._tell(name, life.faults_of(outcome.sequence, outcome.digest, acknowledged=cut.acknowledged))
-            if self._tally.states % _GO_ON_EACH == 0:
+            if self._checked % _GO_ON_EACH == 0:
                 self._go_on(name, life, disk)
         elif outcome is not None and model.is_promised:
             self._tell(name, [f"refused: {outcome.error}"])
@@ -137,6 +145,13 @@ class Explorer:
         if isinstance(outcome, Opened) and outcome.ready.report.torn_bytes:
             self._tally.count("torn")
         return outcome
+
+    def _verify(self, name: str, disk: SimulatedDisk) -> None:
+        """Look on before anything is mended: archive, indexes and all snapshots are sound too."""
+        error = verify(disk)
+        self._tally.count("verified")
+        if error is not None and not isinstance(error, NoLogError):
+            self._tell(name, [f"the verification says: {error}"])
 
     def _go_on(self, name: str, before: Life, disk: SimulatedDisk) -> None:
         """Use the log after the crash, and start again."""
