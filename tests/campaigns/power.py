@@ -18,7 +18,7 @@ from tests.campaigns.sweep import Tally, sweep
 from tests.simulated_disk import Moment, SimulatedDisk
 from wal.looking import NoLogError
 
-LIFE_STATES = 700
+LIFE_STATES = 850
 """Of a life, about: what is the same is checked once."""
 _LIFE_STATES_MAX = 1_000
 _LYING = 8
