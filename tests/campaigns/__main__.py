@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tests.campaigns.campaign import Campaign, Result, Task
 from tests.campaigns.registry import CAMPAIGNS
 
+_FINDINGS_TOLD = 50
 _NAMES = [campaign.name for campaign in CAMPAIGNS]
 
 
@@ -56,11 +57,14 @@ def lines(found: list[Told]) -> list[str]:
         if one.result is not None:
             count = len(one.result.findings)
             states = f"{one.result.states:,}"
-            outcome = f"{count} FOUND" if count else one.claim.format(states=states)
+            outcome = f"{count:,} FOUND" if count else one.claim.format(states=states)
         told.append(f"| {one.name} | {states} | {one.seconds:.0f} | {one.seed} | {outcome} |")
     for one in found:
-        findings = one.result.findings if one.result else ()
-        told += [f"{one.name}: {finding} (again: --only {one.name} --seed {one.seed})" for finding in findings]
+        findings = one.result.findings if one.result else []
+        again = f"(again: --only {one.name} --seed {one.seed})"
+        told += [f"{one.name}: {finding} {again}" for finding in findings[:_FINDINGS_TOLD]]
+        if len(findings) > _FINDINGS_TOLD:
+            told.append(f"{one.name}: and {len(findings) - _FINDINGS_TOLD:,} more")
     for one in found:
         figures = one.result.figures if one.result else {}
         if figures:

@@ -15,27 +15,20 @@ from service.commands import (
     Actor,
     Authenticate,
     Command,
-    Conditions,
-    Create,
     CredentialOf,
-    Delete,
-    IdempotencyKey,
     LogIn,
     Outcome,
     Register,
-    Replace,
-    Update,
 )
 from service.engine import Engine
 from service.errors import DomainError
 from service.ids import IdSource
 from service.kinds import KINDS
 from service.kinds.account import UserDraft
-from service.kinds.document import DocumentDraft
-from service.kinds.marks import AnnotationDraft
 from service.settings import load
 from service.state.state import State, index_fields
 from tests.campaigns.expected import Expected, Told, differences
+from tests.campaigns.intents import INTENTS, Intent, command_of
 from tests.campaigns.simulation import InlineWriter, Simulation
 from tests.campaigns.survivors import MODELS, Model, survivor
 from tests.service.decide.world import assert_same, rebuild
@@ -51,36 +44,9 @@ from wal.settings import CompactionSettings, LogSettings
 
 SETTINGS = LogSettings(segment_bytes=24 * 1024, record_bytes_max=8 * 1024, fill_pause_ms=0, retry_seconds=0.01)
 LIMITS = load().limits
-TEXT = "Marie Curie met Albert Einstein."
 YEAR_US = 365 * 86_400_000_000
-_LABELS = ("person", "place", "date")
-_VERBS = ("create", "create", *("annotate",) * 4, "update", "update", "replace", "again", "delete")
 
 
-class Intent(NamedTuple):
-    """What somebody wants, in numbers that are taken for what is there then."""
-
-    verb: str
-    user: int
-    pick: int
-    other: int
-    label: str
-    condition: str
-    key: str
-    cascade: bool
-
-
-INTENTS = st.builds(
-    Intent,
-    verb=st.sampled_from(_VERBS),
-    user=st.sampled_from((0,) * 7 + (1,)),
-    pick=st.integers(0, 40),
-    other=st.integers(0, 40),
-    label=st.sampled_from(_LABELS),
-    condition=st.sampled_from(("none",) * 6 + ("current", "current", "any", "stale", "new")),
-    key=st.sampled_from(("none", "none", "new", "new", "new", "old")),
-    cascade=st.booleans(),
-)
 PROMISED = [model for model in MODELS if model.is_promised]
 
 
@@ -260,7 +226,7 @@ class Machine(RuleBasedStateMachine):
     async def _ask(self, intents: list[Intent]) -> None:
         asked = []
         for intent in intents:
-            command = self._command(intent)
+            command = command_of(intent, self.users[intent.user], self.expected, self.ids, len(self.sent))
             if command is not None:
                 # The next one may share its batch, or come while it is written.
                 asked.append(await self._begun(command, turns=intent.other % 3))
@@ -327,63 +293,3 @@ class Machine(RuleBasedStateMachine):
         assert outcome.replayed == asked.is_replayed
         self.figures["retries answered again" if asked.is_replayed else "commands"] += 1
         asked.told.body = outcome.body
-
-    def _command(self, intent: Intent) -> Command | None:
-        """Return the command that an intent comes to with what is there now, None if there is nothing for it."""
-        actor = self.users[intent.user]
-        marks, documents = self.expected.ids("annotation"), self.expected.ids("document")
-        if intent.verb == "create":
-            new_id = self.ids.new("doc")
-            draft: Any = DocumentDraft(title=intent.label, text=TEXT if intent.cascade else None)
-            return self._keyed(intent, Create(actor=actor, operation="t", kind="document", new_id=new_id, draft=draft))
-        if intent.verb == "annotate":
-            if not documents:
-                return None
-            draft = self._annotation(intent, documents[intent.pick % len(documents)], marks)
-            new_id = self.ids.new("ann")
-            return self._keyed(
-                intent, Create(actor=actor, operation="t", kind="annotation", new_id=new_id, draft=draft)
-            )
-        gone = list(self.expected.deleted)
-        keys = [*documents, *marks, *gone] if intent.verb != "again" else [key for key in gone if key.startswith("doc")]
-        if not keys:
-            return None
-        key = keys[intent.pick % len(keys)]
-        kind = "document" if key.startswith("doc") else "annotation"
-        return self._keyed(intent, self._changing(intent, actor, kind, key))
-
-    def _changing(self, intent: Intent, actor: Actor, kind: str, key: str) -> Command:
-        held = self.expected.entities.get(key)
-        members: dict[str, Any] = {"actor": actor, "operation": "t", "kind": kind, "id": key}
-        conditions = {
-            "none": Conditions(),
-            "current": Conditions(if_match=(held.version if held else 1,)),
-            "stale": Conditions(if_match=(99,)),
-            "any": Conditions(if_match=()),
-            "new": Conditions(create_only=True),
-        }[intent.condition]
-        if intent.verb == "delete":
-            return Delete(**members, cascade=intent.cascade, conditions=conditions)
-        if kind == "annotation" or intent.verb == "update":
-            patch = {"label": intent.label} if kind == "annotation" else {"title": intent.label}
-            return Update(**members, patch=patch, conditions=conditions)
-        draft = DocumentDraft(title=intent.label, text=TEXT if intent.cascade else None)
-        return Replace(**members, draft=draft, conditions=conditions)
-
-    def _annotation(self, intent: Intent, document: str, marks: list[str]) -> AnnotationDraft:
-        members: dict[str, Any] = {"document_id": document, "label": intent.label}
-        if marks and intent.cascade:
-            target = marks[intent.other % len(marks)]
-            members["arguments"] = [{"role": role, "target": target} for role in "ab"]
-        elif self.expected.entities[document].members["text"] is not None:
-            members |= {"start": intent.other % 10, "end": 12}
-        return msgspec.convert(members, AnnotationDraft)
-
-    def _keyed(self, intent: Intent, command: Command) -> Command:
-        if intent.key == "none":
-            return command
-        number = intent.pick % (len(self.sent) + 1) if intent.key == "old" else len(self.sent)
-        # As the handlers have it: everything but what the server makes up.
-        said = repr((type(command).__name__, intent[:-2] if isinstance(command, Create) else command))
-        key = IdempotencyKey(id=f"{intent.user}/{number}", fingerprint=said)
-        return msgspec.structs.replace(command, idempotency=key)

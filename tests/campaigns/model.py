@@ -42,6 +42,7 @@ def settings_of(examples: int, steps: int) -> settings:
         deadline=None,
         database=None,
         print_blob=True,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
 

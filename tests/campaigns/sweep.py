@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import Any
 
 import msgspec
 
 from tests.campaigns.campaign import Result, Task
 
-FINDINGS_MAX = 50
 _ALONE = 2_000
 _PARTS = 64
 
@@ -65,9 +63,6 @@ def sweep(task: Task, total: int, check: Check, *, size: int | None = None) -> R
         for name, count in tally.figures.items():
             result.figures[name] = result.figures.get(name, 0) + count
         task.on_progress(result.states)
-    if len(result.findings) > FINDINGS_MAX:
-        left_out = len(result.findings) - FINDINGS_MAX
-        result.findings[FINDINGS_MAX:] = [f"and {left_out} more"]
     return result
 
 
@@ -80,14 +75,3 @@ def _tallies(check: Check, task: Task, parts: list[list[int]]) -> Iterator[Tally
     # Not forked: the bar has a thread.
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         yield from pool.map(check, [task.seed] * len(parts), parts)
-
-
-def merged(tallies: Iterable[Any]) -> Tally:
-    """Return one tally of several."""
-    total = Tally()
-    for tally in tallies:
-        total.states += tally.states
-        total.findings += tally.findings
-        for name, count in tally.figures.items():
-            total.figures[name] = total.figures.get(name, 0) + count
-    return total
