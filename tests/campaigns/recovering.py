@@ -105,8 +105,9 @@ def faults_of_refusal(refused: Refused, disk: SimulatedDisk, before: dict[Path, 
     found = []
     if isinstance(error, DamagedError) and (not error.path.is_relative_to(DIRECTORY) or "expected" not in str(error)):
         found.append(f"the refusal does not say where and what: {error}")
+    there = set(disk.files(DIRECTORY))
     for path, content in before.items():
         is_of_opening = path.name in ("LOCK", "prepared.tmp")
-        if not is_of_opening and (path not in disk.files(DIRECTORY) or disk.content(path) != content):
+        if not is_of_opening and (path not in there or disk.content(path) != content):
             found.append(f"{path} was changed by a start that refused")
     return found
