@@ -314,7 +314,7 @@ class SimulatedDisk:
         """List everything below a directory."""
         self.step("list")
         # As strings: a campaign asks a hundred thousand times.
-        below = f"{directory}/"
+        below = f"{str(directory).rstrip('/')}/"
         return sorted(path for path in self._names if str(path).startswith(below))
 
     def free_bytes(self, directory: Path) -> int:
@@ -338,7 +338,7 @@ class SimulatedDisk:
     def list(self, directory: Path) -> list[str]:
         """List."""
         self.step("list")
-        below = f"{directory}/"
+        below = f"{str(directory).rstrip('/')}/"
         names = (str(path).removeprefix(below) for path in self._names if str(path).startswith(below))
         return sorted(name for name in names if "/" not in name)
 
