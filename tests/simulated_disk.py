@@ -3,6 +3,7 @@
 `SimulatedDisk` is the second implementation of `wal.file_system.FileSystem`. After a power cut, `survivor` gives
 one of the disks that could be found: of each file what was synced, plus any subset of the sectors written since;
 of each directory what was synced, plus the first few of its entries changed since. It is deterministic from a seed.
+`moment` keeps all that one of them is made from, so that a single run gives the disks of a cut at each operation.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import errno
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 SECTOR_BYTES = 512
 
@@ -20,7 +22,7 @@ class PowerCutError(OSError):
     """The machine is off; nothing can be done with its disk any more."""
 
 
-class _Inode:
+class Inode:
     """A file's content: as synced, as written, and the sectors written since the sync."""
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class _Inode:
         self.dirty: set[int] = set()
 
     def write(self, offset: int, data: bytes) -> None:
+        """Change the content, and remember which sectors."""
         end = offset + len(data)
         if end > len(self.content):
             self.content.extend(bytes(end - len(self.content)))
@@ -36,27 +39,41 @@ class _Inode:
         self.dirty.update(range(offset // SECTOR_BYTES, -(-end // SECTOR_BYTES)))
 
     def sync(self) -> None:
+        """Take over what was written."""
         self.synced = bytes(self.content)
         self.dirty.clear()
 
-    def survivor(self, chance: random.Random) -> _Inode:
-        inode = _Inode()
-        longest = chance.choice((len(self.synced), len(self.content)))
-        content = bytearray(self.synced.ljust(longest, b"\0"))
-        for sector in sorted(self.dirty):
-            start = sector * SECTOR_BYTES
-            if chance.random() < 0.5:
-                piece = self.content[start : start + SECTOR_BYTES][: max(0, longest - start)]
-                content[start : start + len(piece)] = piece
-        inode.content = content
-        inode.sync()
+    def frozen(self) -> Inode:
+        """Return a copy that later writes leave alone."""
+        inode = Inode()
+        inode.synced = self.synced
+        # What is all on the disk is not copied: a disk has many files, and one that is written.
+        is_same = not self.dirty and len(self.content) == len(self.synced)
+        inode.content = bytearray() if is_same else bytearray(self.content)
+        inode.dirty = set(self.dirty)
         return inode
+
+    def survivor(self, chance: random.Random) -> bytes:
+        """Return what a power cut could leave of the content."""
+        if not self.dirty and len(self.content) in (0, len(self.synced)):
+            return self.synced
+        longest = chance.choice((len(self.synced), len(self.content)))
+        return self.with_sectors([sector for sector in sorted(self.dirty) if chance.random() < 0.5], longest)
+
+    def with_sectors(self, sectors: Sequence[int], length: int) -> bytes:
+        """Return what was synced, with some of the sectors written since, as long as the disk says."""
+        content = bytearray(self.synced.ljust(length, b"\0"))
+        for sector in sectors:
+            start = sector * SECTOR_BYTES
+            piece = self.content[start : start + SECTOR_BYTES][: max(0, length - start)]
+            content[start : start + len(piece)] = piece
+        return bytes(content)
 
 
 class SimulatedFile:
     """An open file of a `SimulatedDisk`."""
 
-    def __init__(self, disk: SimulatedDisk, inode: _Inode, *, locked: Path | None = None) -> None:
+    def __init__(self, disk: SimulatedDisk, inode: Inode, *, locked: Path | None = None) -> None:
         self._disk = disk
         self._inode = inode
         self._locked = locked
@@ -75,7 +92,8 @@ class SimulatedFile:
     def sync(self) -> None:
         """Make the content durable."""
         self._disk.step("sync")
-        self._inode.sync()
+        if not self._disk.is_lying:
+            self._inode.sync()
 
     def size(self) -> int:
         """Return the length."""
@@ -92,8 +110,46 @@ class SimulatedFile:
             self._disk.held.discard(self._locked)
 
 
-Names = dict[Path, _Inode]
+Names = dict[Path, Inode]
 Change = Callable[[Names], object]
+
+
+class Pending(NamedTuple):
+    """A change of a directory that is not durable yet, and the file that it speaks of."""
+
+    directory: Path
+    change: Change
+    inode: Inode | None
+
+
+class Moment(NamedTuple):
+    """A disk as it was: all that a power cut could leave.
+
+    Attributes:
+        names: The entries that were durable.
+        pending: Changes of entries that were not, in order.
+        inodes: Identity → the file as it was.
+    """
+
+    names: Names
+    pending: Sequence[Pending]
+    inodes: Mapping[int, Inode]
+
+    def survivor(
+        self, entries: Callable[[Sequence[Pending]], Sequence[Pending]], content: Callable[[Inode], bytes]
+    ) -> SimulatedDisk:
+        """Return a disk that a power cut left.
+
+        Args:
+            entries: Chooses from a directory's changes those that reached the disk.
+            content: Gives what is left of a file.
+        """
+        names = dict(self.names)
+        for directory in {pending.directory: None for pending in self.pending}:
+            for pending in entries([pending for pending in self.pending if pending.directory == directory]):
+                pending.change(names)
+        left = {id(inode): content(self.inodes[id(inode)]) for inode in names.values()}
+        return SimulatedDisk.holding({path: left[id(inode)] for path, inode in names.items()})
 
 
 class SimulatedDisk:
@@ -104,6 +160,8 @@ class SimulatedDisk:
         cut_at: The operation, counted from 0, before which the power goes; None for never.
         failing: Operation → error that each such call raises from now on.
         space: Bytes that files may still grow by; None for no limit.
+        lying: Operations, counted from 0, that are syncs and only say that they were done.
+        on_step: Called with each operation's name before it is done; what it raises is the operation's error.
     """
 
     def __init__(self) -> None:
@@ -111,12 +169,30 @@ class SimulatedDisk:
         self.cut_at: int | None = None
         self.failing: dict[str, int] = {}
         self.space: int | None = None
+        self.lying: Container[int] = ()
+        self.on_step: Callable[[str], None] = lambda _: None
         self.held: set[Path] = set()
         self.off = False
         self._mutex = threading.Lock()
         self._names: Names = {}
         self._synced_names: Names = {}
-        self._pending: list[tuple[Path, Change]] = []
+        self._pending: list[Pending] = []
+
+    @classmethod
+    def holding(cls, files: Mapping[Path, bytes]) -> SimulatedDisk:
+        """Return a disk with these files, all of them durable."""
+        disk = cls()
+        for path, content in files.items():
+            inode = disk._names[path] = Inode()
+            inode.content = bytearray(content)
+            inode.synced = content
+        disk._synced_names = dict(disk._names)
+        return disk
+
+    @property
+    def is_lying(self) -> bool:
+        """The operation under way is a sync that only says that it was done; on a disk that one thread uses."""
+        return len(self.operations) - 1 in self.lying
 
     def step(self, operation: str) -> None:
         """Count an operation and let the plan have its way.
@@ -130,6 +206,7 @@ class SimulatedDisk:
             if self.off:
                 raise PowerCutError(errno.EIO, "power cut")
             self.operations.append(operation)
+        self.on_step(operation)
         if operation in self.failing:
             raise OSError(self.failing[operation], f"{operation} fails by plan")
 
@@ -144,19 +221,18 @@ class SimulatedDisk:
                 raise OSError(errno.ENOSPC, "no space left on the simulated disk")
             self.space -= growth
 
+    def moment(self) -> Moment:
+        """Return the disk as it is now."""
+        known = [*self._names.values(), *self._synced_names.values(), *(one.inode for one in self._pending)]
+        inodes = {id(inode): inode.frozen() for inode in known if inode is not None}
+        return Moment(dict(self._synced_names), list(self._pending), inodes)
+
     def survivor(self, seed: int) -> SimulatedDisk:
         """Return one of the disks that could be found after a power cut now."""
         chance = random.Random(seed)
-        names = dict(self._synced_names)
-        for directory in {directory: None for directory, _ in self._pending}:
-            changes = [change for where, change in self._pending if where == directory]
-            for change in changes[: chance.randint(0, len(changes))]:
-                change(names)
-        disk = SimulatedDisk()
-        inodes = {id(inode): inode.survivor(chance) for inode in names.values()}
-        disk._names = {path: inodes[id(inode)] for path, inode in names.items()}
-        disk._synced_names = dict(disk._names)
-        return disk
+        return self.moment().survivor(
+            lambda pending: pending[: chance.randint(0, len(pending))], lambda inode: inode.survivor(chance)
+        )
 
     def restart(self) -> None:
         """Let the process be gone, but not the machine: what was written is there, synced or not."""
@@ -180,8 +256,8 @@ class SimulatedDisk:
         if create and path in self._names:
             raise FileExistsError(errno.EEXIST, "exists", str(path))
         if create:
-            inode = _Inode()
-            self._change(path.parent, lambda names: names.__setitem__(path, inode))
+            inode = Inode()
+            self._change(path.parent, lambda names: names.__setitem__(path, inode), inode)
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
         return SimulatedFile(self, self._names[path])
@@ -207,15 +283,15 @@ class SimulatedDisk:
                 names.pop(source, None)
                 names[target] = inode
 
-            self._change(source.parent, both)
+            self._change(source.parent, both, inode)
         else:
             # Two directories: nothing says which of the two changes reaches the disk first.
-            self._change(target.parent, lambda names: names.__setitem__(target, inode))
+            self._change(target.parent, lambda names: names.__setitem__(target, inode), inode)
             self._change(source.parent, lambda names: names.pop(source, None))
 
     def _rename_directory(self, source: Path, target: Path) -> None:
         # One entry moves, from one directory to another; what the directory itself holds does not change.
-        within = [where for where, _ in self._pending if where.is_relative_to(source)]
+        within = [one for one in self._pending if one.directory.is_relative_to(source)]
         taken = [path for path in self._names if path.is_relative_to(target)]
         assert not within, "entries of a directory that is renamed must be durable here"
         if taken:
@@ -242,7 +318,9 @@ class SimulatedDisk:
     def files(self, directory: Path) -> Sequence[Path]:
         """List everything below a directory."""
         self.step("list")
-        return sorted(path for path in self._names if directory in path.parents)
+        # As strings: a campaign asks a hundred thousand times.
+        below = f"{str(directory).rstrip('/')}/"
+        return sorted(path for path in self._names if str(path).startswith(below))
 
     def free_bytes(self, directory: Path) -> int:
         """Return what is left."""
@@ -265,7 +343,9 @@ class SimulatedDisk:
     def list(self, directory: Path) -> list[str]:
         """List."""
         self.step("list")
-        return sorted(path.name for path in self._names if path.parent == directory)
+        below = f"{str(directory).rstrip('/')}/"
+        names = (str(path).removeprefix(below) for path in self._names if str(path).startswith(below))
+        return sorted(name for name in names if "/" not in name)
 
     def make_directory(self, directory: Path) -> None:
         """Directories of this disk are where files are."""
@@ -274,13 +354,15 @@ class SimulatedDisk:
 
     def sync_directory(self, directory: Path) -> None:
         """Make the entries of one directory durable, and of no other."""
-        self.step("sync_directory")
         assert directory.is_absolute()
-        for where, change in self._pending:
-            if where == directory:
-                change(self._synced_names)
-        self._pending = [pending for pending in self._pending if pending[0] != directory]
+        self.step("sync_directory")
+        if self.is_lying:
+            return
+        for pending in self._pending:
+            if pending.directory == directory:
+                pending.change(self._synced_names)
+        self._pending = [pending for pending in self._pending if pending.directory != directory]
 
-    def _change(self, directory: Path, change: Change) -> None:
+    def _change(self, directory: Path, change: Change, inode: Inode | None = None) -> None:
         change(self._names)
-        self._pending.append((directory, change))
+        self._pending.append(Pending(directory, change, inode))

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from tests.campaigns import __main__ as command
+from tests.campaigns import compaction_kills
 from tests.campaigns.campaign import ROOT, Campaign, Result, Task
-from tests.campaigns.compaction_kills import COMPACTION_KILLS
 
 
 def test_kills_of_compactions_find_nothing() -> None:
     """A few of them; the full size is `make drill`'s."""
-    result = COMPACTION_KILLS.run(Task(3, 5, lambda _: None))
+    result = compaction_kills.CAMPAIGN.run(Task(3, 5, lambda _: None))
     assert (result.states, result.findings) == (3, [])
 
 

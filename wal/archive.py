@@ -127,6 +127,8 @@ def prune_archive(file_system: FileSystem, directory: Path, settings: ArchiveSet
     """
     for archived in expired(list_archive(file_system, directory), settings, now):
         file_system.remove(archive_path(directory, archived.first))
+        # Nothing says in which order removals reach the disk, and a gap looks like damage.
+        file_system.sync_directory(directory)
     # The indexes after their segments: who looks on finds both, or neither.
     names = file_system.list(directory)
     for name in names:

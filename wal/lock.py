@@ -55,6 +55,7 @@ class DirectoryLock:
 
         Raises:
             DirectoryLockedError: Another process holds it.
+            OSError: The disk refused; the directory is free again.
         """
         path = directory / LOCK_NAME
         try:
@@ -62,7 +63,12 @@ class DirectoryLock:
         except BlockingIOError:
             holder = last_holder(file_system, directory) or Holder()
             raise DirectoryLockedError(path, f"process {holder.pid} on {holder.host}") from None
-        return cls(file, read_holder(file))
+        try:
+            return cls(file, read_holder(file))
+        except BaseException:
+            # Whoever opens it again in this process would find it held, by nobody.
+            file.close()
+            raise
 
     def write(self, epoch: int, log_id: bytes) -> None:
         """Make known who holds the directory, durably."""

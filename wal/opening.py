@@ -13,7 +13,7 @@ from wal.log import Log
 from wal.recovery import Progress, Recovery, Report
 from wal.settings import LogSettings
 from wal.state import State
-from wal.writer import WriterThread
+from wal.writer import Writer, WriterThread
 from wal.writer_process import WriterProcess
 
 
@@ -23,6 +23,7 @@ async def open_log(
     state: State,
     *,
     file_system: FileSystem | None = None,
+    writer: Writer | None = None,
     on_progress: Progress = lambda _: None,
 ) -> tuple[Log, Report]:
     """Open a data directory: hold it, replay its log into `state`, and get it ready for appending.
@@ -32,6 +33,7 @@ async def open_log(
         settings: Sizes.
         state: Empty; afterwards it holds what the log says.
         file_system: Where; this machine's by default.
+        writer: Who writes the log; a process of its own by default, and a thread where `file_system` is given.
         on_progress: Called with the number of transactions replayed so far, on another thread.
 
     Raises:
@@ -42,7 +44,7 @@ async def open_log(
         asyncio.CancelledError: It was cancelled; the directory is free again.
     """
     stopping = threading.Event()
-    opening = asyncio.ensure_future(_open(directory, settings, state, file_system, on_progress, stopping))
+    opening = asyncio.ensure_future(_open(directory, settings, state, file_system, writer, on_progress, stopping))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -66,6 +68,7 @@ async def _open(
     settings: LogSettings,
     state: State,
     file_system: FileSystem | None,
+    writer: Writer | None,
     on_progress: Progress,
     stopping: threading.Event,
 ) -> tuple[Log, Report]:
@@ -78,7 +81,8 @@ async def _open(
         raise
     try:
         # Another process can write the files of this machine, and no others.
-        writer = WriterThread("log-writer") if file_system else await WriterProcess.start()
+        if writer is None:
+            writer = WriterThread("log-writer") if file_system else await WriterProcess.start()
     except BaseException:
         ready.tail.file.close()
         recovery.lock.release()

@@ -33,6 +33,8 @@ _ENDINGS = [bytes(count) + bytes((_TRAILER,)) for count in range(ALIGNMENT)]
 # magic, type, 3 reserved, length, payload checksum, sequence, batch, segment, epoch, log id, digest before
 _FIELDS = struct.Struct("<4sB3xIIQQQI16s32s")
 _CHECKSUM = struct.Struct("<I")
+# Of these bytes what stands before it tells what they are: magic, reserved, sequence, segment, log id, digest before.
+_GIVEN = (slice(4), slice(5, 8), slice(16, 24), slice(32, 40), slice(44, 92))
 _LINK = struct.Struct("<BQ")
 
 crc32c = google_crc32c.value
@@ -112,6 +114,12 @@ def decode_header(data: bytes, offset: int) -> Header | None:
     if crc32c(fields) != checksum or fields[5:8] != b"\0\0\0":
         return None
     return Header(*_FIELDS.unpack(fields)[1:])
+
+
+def begins_header(written: bytes, sequence: int, segment: int, log_id: bytes, previous: bytes) -> bool:
+    """Tell if some bytes are the beginning of the header that a place asks for, as far as the place alone tells."""
+    expected = _FIELDS.pack(MAGIC, 0, 0, 0, sequence, 0, segment, 0, log_id, previous)[: len(written)]
+    return all(written[given] == expected[given] for given in _GIVEN)
 
 
 def payload_of(data: bytes, offset: int, header: Header) -> bytes | None:

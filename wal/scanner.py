@@ -19,6 +19,7 @@ from wal.record import (
     MAGIC,
     Header,
     RecordType,
+    begins_header,
     chain_digest,
     decode_header,
     link_of_record,
@@ -60,7 +61,7 @@ class End(Enum):
     """What a scan met after the last record that verified."""
 
     ZEROS = "zeros up to the end of the segment"
-    HOLED = "a record of which at least one sector was never written"
+    HOLED = "a record that was written in part"
     GARBLED = "bytes that are no record of this place"
 
 
@@ -104,8 +105,8 @@ class Scan:
 
 
 def _read(data: bytes, offset: int, position: Position) -> Found | None:
-    header = decode_header(data, offset)
-    if header is None or not _fits(header, position):
+    header = _header_at(data, offset, position)
+    if header is None:
         return None
     payload = payload_of(data, offset, header)
     if payload is None:
@@ -138,7 +139,8 @@ def _link(header: Header, payload: bytes) -> bytes:
 def _ending(data: bytes, offset: int, position: Position) -> Ending:
     if is_zero(data, offset, len(data)):
         return Ending(End.ZEROS, offset, position, None)
-    end = End.HOLED if _has_hole(data, offset, position) else End.GARBLED
+    is_torn = _has_hole(data, offset, position) or _is_cut_short(data, offset, position)
+    end = End.HOLED if is_torn else End.GARBLED
     return Ending(end, offset, position, _later_batch(data, offset, position))
 
 
@@ -159,9 +161,8 @@ def _has_hole(data: bytes, offset: int, position: Position) -> bool:
     its last byte is never zero, and neither digests nor JSON hold runs of zeros. Where the header itself does
     not verify the record's end is not known, and only the sectors of the header are looked at.
     """
-    header = decode_header(data, offset)
-    known = header is not None and _fits(header, position)
-    end = offset + (header.frame_bytes if header is not None and known else HEADER_BYTES)
+    header = _header_at(data, offset, position)
+    end = offset + (HEADER_BYTES if header is None else header.frame_bytes)
     start = offset
     while start < min(end, len(data)):
         sector_end = min((start // SECTOR_BYTES + 1) * SECTOR_BYTES, len(data))
@@ -169,6 +170,28 @@ def _has_hole(data: bytes, offset: int, position: Position) -> bool:
             return True
         start = sector_end
     return False
+
+
+def _is_cut_short(data: bytes, offset: int, position: Position) -> bool:
+    """Tell if the record at `offset` was written up to some byte, within a sector too, and not to its end.
+
+    That is what a process leaves that is killed within its write, which copies bytes and not sectors. A record's last
+    byte is never zero. Where the header does not verify either, it must at least begin as the next record's, and
+    nothing may follow: otherwise a few rotten bytes in the zeros behind the log would look so too.
+    """
+    header = _header_at(data, offset, position)
+    if header is not None:
+        end = offset + header.frame_bytes
+        return end <= len(data) and data[end - 1] == 0
+    written = data[offset : offset + HEADER_BYTES].rstrip(b"\0")
+    begins = begins_header(written, position.sequence, position.segment, position.log_id, position.digest)
+    return begins and is_zero(data, offset + HEADER_BYTES, len(data))
+
+
+def _header_at(data: bytes, offset: int, position: Position) -> Header | None:
+    """Return the header at `offset`, None if none verifies that belongs there."""
+    header = decode_header(data, offset)
+    return header if header is not None and _fits(header, position) else None
 
 
 def _later_batch(data: bytes, offset: int, position: Position) -> int | None:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tests.campaigns.campaign import Campaign, Result, Task
 from tests.campaigns.registry import CAMPAIGNS
 
+_FINDINGS_TOLD = 50
 _NAMES = [campaign.name for campaign in CAMPAIGNS]
 
 
@@ -33,14 +34,14 @@ class Told(msgspec.Struct):
     result: Result | None
 
 
-def carry_out(campaign: Campaign, size: int, seed: int) -> Told:
-    """Run a campaign with a bar that shows how far it is."""
+def carry_out(campaign: Campaign, size: int, seed: int, places: tuple[int, ...] = ()) -> Told:
+    """Run a campaign, or some places of it, with a bar that shows how far it is."""
     missing = campaign.missing()
     begin = time.monotonic()
     result = None
     if not missing:
         with tqdm(total=size, desc=campaign.name, unit="state", file=sys.stderr, disable=None) as bar:
-            result = campaign.run(Task(size, seed, lambda states: _advance(bar, states)))
+            result = campaign.run(Task(size, seed, lambda states: _advance(bar, states), places))
     return Told(campaign.name, campaign.claim, size, seed, time.monotonic() - begin, missing, result)
 
 
@@ -56,10 +57,18 @@ def lines(found: list[Told]) -> list[str]:
         if one.result is not None:
             count = len(one.result.findings)
             states = f"{one.result.states:,}"
-            outcome = f"{count} FOUND" if count else one.claim.format(states=states)
+            outcome = f"{count:,} FOUND" if count else one.claim.format(states=states)
         told.append(f"| {one.name} | {states} | {one.seconds:.0f} | {one.seed} | {outcome} |")
     for one in found:
-        told += [f"{one.name}: {finding}" for finding in (one.result.findings if one.result else ())]
+        findings = one.result.findings if one.result else []
+        again = f"(again: --only {one.name} --seed {one.seed})"
+        told += [f"{one.name}: {finding} {again}" for finding in findings[:_FINDINGS_TOLD]]
+        if len(findings) > _FINDINGS_TOLD:
+            told.append(f"{one.name}: and {len(findings) - _FINDINGS_TOLD:,} more")
+    for one in found:
+        figures = one.result.figures if one.result else {}
+        if figures:
+            told.append(f"{one.name}: " + ", ".join(f"{figures[name]:,} {name}" for name in sorted(figures)))
     return told
 
 
@@ -67,15 +76,16 @@ def lines(found: list[Told]) -> list[str]:
 @click.option("--only", "names", type=click.Choice(_NAMES), multiple=True, help="Only this one; several may be given.")
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Of the full size.")
 @click.option("--seed", type=int, help="Of everything that is drawn; a new one by default.")
+@click.option("--place", "places", type=int, multiple=True, help="Only this one, by the number in a finding.")
 @click.option("--report", type=click.Path(path_type=Path), default=Path("drill-report"), show_default=True)
-def main(names: tuple[str, ...], share: float, seed: int | None, report: Path) -> None:
+def main(names: tuple[str, ...], share: float, seed: int | None, places: tuple[int, ...], report: Path) -> None:
     """Run fault campaigns; what they found is printed and written to a report as Markdown and JSON."""
     chosen = [campaign for campaign in CAMPAIGNS if not names or campaign.name in names]
     seed = random.randrange(1 << 32) if seed is None else seed
     report.mkdir(parents=True, exist_ok=True)
     found: list[Told] = []
     for campaign in chosen:
-        found.append(carry_out(campaign, max(1, round(campaign.full * share)), seed))
+        found.append(carry_out(campaign, max(1, round(campaign.full * share)), seed, places))
         (report / "campaigns.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))
         (report / "campaigns.md").write_text("\n".join(lines(found)) + "\n", encoding="utf-8")
     click.echo("\n".join(lines(found)))

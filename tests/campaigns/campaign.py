@@ -35,11 +35,13 @@ class Task(msgspec.Struct, frozen=True):
         size: How many states, as its `full` counts them; an enumeration takes each n-th instead.
         seed: Of everything that is drawn.
         on_progress: Called with how many states there are by now.
+        places: Only these, by the numbers in findings, whatever `size` says.
     """
 
     size: int
     seed: int
     on_progress: Callable[[int], None]
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

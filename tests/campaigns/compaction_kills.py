@@ -138,7 +138,7 @@ async def _opened(directory: Path) -> KeyedState:
     return state
 
 
-COMPACTION_KILLS = Campaign(
+CAMPAIGN = Campaign(
     name="compaction-kills",
     claim="no acknowledged change lost, no history with a gap in {states} kills of compaction, archiving and pruning",
     full=200,

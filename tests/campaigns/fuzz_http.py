@@ -41,7 +41,7 @@ def fuzz(task: Task, stall_ms: float) -> Result:
     return Result(made.sent, findings, figures)
 
 
-FUZZ_HTTP = Campaign(
+CAMPAIGN = Campaign(
     name="fuzz-http",
     claim="no 5xx, no stall of the event loop over 100 ms and nothing lost in {states} drawn requests and a kill",
     full=_FULL,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from tests.campaigns import compaction_kills, cut, errors, flip, fuzz_http, model, power, sectors, seeded_bugs
 from tests.campaigns.campaign import Campaign
-from tests.campaigns.compaction_kills import COMPACTION_KILLS
-from tests.campaigns.fuzz_http import FUZZ_HTTP
-from tests.campaigns.seeded_bugs import SEEDED_BUGS
 
-CAMPAIGNS: tuple[Campaign, ...] = (COMPACTION_KILLS, SEEDED_BUGS, FUZZ_HTTP)
+CAMPAIGNS: tuple[Campaign, ...] = (
+    cut.CAMPAIGN,
+    flip.CAMPAIGN,
+    sectors.CAMPAIGN,
+    power.CAMPAIGN,
+    errors.CAMPAIGN,
+    model.CAMPAIGN,
+    compaction_kills.CAMPAIGN,
+    seeded_bugs.CAMPAIGN,
+    fuzz_http.CAMPAIGN,
+)

@@ -42,7 +42,7 @@ def _finding(trial: Trial) -> str:
     return f"{trial.mutant.name} ({trial.mutant.path}): {trial.fate.value}. Again: {again}"
 
 
-SEEDED_BUGS = Campaign(
+CAMPAIGN = Campaign(
     name="seeded-bugs",
     claim="all of {states} seeded bugs, each of which breaks one rule of durability, caught by the tests",
     full=len(MUTANTS),

@@ -15,6 +15,7 @@ from wal.log import Log
 from wal.opening import open_log
 from wal.recovery import Report
 from wal.settings import CompactionSettings, LogSettings
+from wal.writer import Writer
 
 DIRECTORY = Path("/simulated/data")
 SETTINGS = LogSettings(segment_bytes=24 * 1024, record_bytes_max=2048, fill_pause_ms=0, retry_seconds=0.01)
@@ -26,6 +27,7 @@ class Run:
     Attributes:
         appended: Keys in the order in which they were appended.
         acknowledged: How many of them, from the first on, were acknowledged.
+        writer: Writes the log that is opened next; a thread by default.
     """
 
     def __init__(self, disk: SimulatedDisk) -> None:
@@ -37,10 +39,13 @@ class Run:
         self.epoch = 0
         self.settings = SETTINGS
         self.retention = ArchiveSettings(keep_days=1e6)
+        self.writer: Writer | None = None
 
     async def open(self) -> Report:
         """Open the log; the state holds what it says."""
-        self.log, report = await open_log(DIRECTORY, self.settings, self.state, file_system=self.disk)
+        self.log, report = await open_log(
+            DIRECTORY, self.settings, self.state, file_system=self.disk, writer=self.writer
+        )
         self.epoch = report.epoch
         self.appended = [key for _, key in self.state.values]
         self.acknowledged = len(self.appended)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulated_disk import PowerCutError, SimulatedDisk, SimulatedFile
+from tests.simulated_disk import Moment, PowerCutError, SimulatedDisk, SimulatedFile
 from tests.wal.archiving import archive_segment
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from wal.archive import (
@@ -283,3 +283,32 @@ async def test_a_power_cut_while_retention_removes_is_mended_by_the_next_prune()
             found = disturbed.survivor(seed)
             prune_archive(found, ARCHIVE, gone, 0)
             assert found.list(ARCHIVE) == []
+
+
+async def test_retention_leaves_no_gap_whatever_the_order_in_which_a_disk_removes() -> None:
+    """What stays is the newest without gaps, each with its index, at whichever operation the power goes."""
+    run = Run(await rotated())
+    await run.open()
+    await run.append(130)
+    await run.close()
+    disk = run.disk
+    sealed = [name for name in disk.list(LOG) if name.endswith(".wal")][:-1]
+    assert len(sealed) > 2
+    for name in sealed:
+        archive_segment(disk, LOG / name, ARCHIVE)
+    whole = disk.list(ARCHIVE)
+    moments: list[Moment] = []
+    disk.on_step = lambda _: moments.append(disk.moment())
+    prune_archive(disk, ARCHIVE, ArchiveSettings(keep_bytes=0), 0)
+    assert disk.list(ARCHIVE) == []
+    left = set()
+    for moment in moments:
+        for chosen in range(1 << len(moment.pending)):
+            found = moment.survivor(
+                lambda pending, chosen=chosen: [one for place, one in enumerate(pending) if chosen >> place & 1],  # type: ignore[misc]
+                lambda inode: inode.synced,
+            ).list(ARCHIVE)
+            archived = [name for name in found if name.endswith(".gz")]
+            left.add(len(archived))
+            assert found[len(found) - 2 * len(archived) :] == whole[len(whole) - 2 * len(archived) :]
+    assert left == set(range(len(sealed) + 1))

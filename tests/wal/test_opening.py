@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -296,3 +297,20 @@ async def test_openings_that_fail_leave_no_descriptor(tmp_path: Path) -> None:
         with pytest.raises(DamagedError):
             await open_log(tmp_path, SETTINGS, DictState())
     assert len(list(descriptors.iterdir())) == before
+
+
+async def test_an_opening_that_cannot_read_lock_lets_the_directory_go() -> None:
+    """The disk fails once, at the read right after the lock was taken: the next opening succeeds."""
+    disk = SimulatedDisk()
+    before = Run(disk)
+    await before.open()
+    await before.append(2)
+    await before.close()
+    disk.failing = {"read": errno.EIO}
+    with pytest.raises(OSError, match="read fails"):
+        await Run(disk).open()
+    disk.failing = {}
+    after = Run(disk)
+    await after.open()
+    await after.close()
+    assert after.appended == before.appended

@@ -107,6 +107,33 @@ async def test_every_cut_of_the_last_batch_filled_with_zeros_gives_a_prefix() ->
     assert counts[-1] == 0
 
 
+async def test_a_record_whose_end_was_never_written_is_torn_at_whichever_byte() -> None:
+    """A process that is killed within its write leaves the beginning of a record, whatever the sectors are."""
+    disk, run = await crashed(3, batch=1, size=40)
+    end = used(disk, FIRST)
+    last = list(scan_segment(*read_segment(disk, FIRST)))[-1]
+    for cut in range(last.offset + 1, end):
+        torn = disk.survivor(0)
+        torn.content(FIRST)[cut:end] = bytes(end - cut)
+        after = Run(torn)
+        report = await after.open()
+        await after.close()
+        assert after.appended == run.appended[:2]
+        assert report.torn_bytes == len(bytes(disk.content(FIRST))[last.offset : cut].rstrip(b"\0"))
+
+
+async def test_what_does_not_begin_as_the_next_record_is_no_torn_one() -> None:
+    """A few bytes with zeros behind them: their beginning tells a write that was cut short from damage."""
+    disk, _ = await crashed(3, batch=1, size=40)
+    end = used(disk, FIRST)
+    beginning = bytes(disk.content(FIRST))[SEGMENT_HEADER_BYTES : SEGMENT_HEADER_BYTES + 50]
+    for written in (b"B", b"ALRD", beginning):
+        stale = disk.survivor(0)
+        stale.content(FIRST)[end : end + len(written)] = written
+        with pytest.raises(DamagedError, match=rf"offset {end} "):
+            await recovered(stale)
+
+
 async def test_every_cut_of_the_file_is_refused() -> None:
     """A segment is never shorter than it was prepared."""
     disk, _ = await crashed(3)

@@ -12,9 +12,7 @@ from service.commands import Actor
 from service.errors import DomainError
 from service.kinds import KINDS
 from service.state.state import State
-from service.state.table import Table
-from tests.service.decide.world import World
-from wal import digest
+from tests.service.decide.world import World, assert_same, rebuild
 
 COMMANDS = 600
 KEYS_MAX = 30
@@ -80,20 +78,6 @@ class Player:
         self.world.delete(self.actor(), kind, self.pick(kind), cascade=self.chance.random() < 0.5)
 
 
-def listing(table: Table) -> list[bytes]:
-    """Return all values in the order of lists."""
-    return [value for _, value in table.walk(table.select({}), None)]
-
-
-def assert_same(one: State, other: State) -> None:
-    """Make sure that two states hold the same and find the same."""
-    assert one.digest == other.digest
-    assert dict(one.counts) == dict(other.counts)
-    for name, table in one.tables.items():
-        assert listing(table) == listing(other.tables[name]), name
-        assert table.look_ups() == other.tables[name].look_ups(), name
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_replay_of_the_changes_gives_the_same_state(seed: int) -> None:
     """The same digest, counts, lists and look-ups, and those of a state that never knew what was deleted."""
@@ -107,7 +91,7 @@ def test_a_replay_of_the_changes_gives_the_same_state(seed: int) -> None:
     for place, changes in enumerate(player.world.records):
         replayed.apply(place + 1, 0, changes)
     assert_same(player.world.state, replayed)
-    rebuilt = rebuild(player.world)
+    rebuilt = rebuild(player.world.state)
     assert_same(player.world.state, rebuilt)
 
 
@@ -132,16 +116,3 @@ def test_pages_stay_right_while_data_changes(seed: int) -> None:
             player.play()
         assert len(seen) == len(set(seen))
         assert at_first & {key for key, _ in table.items()} <= set(seen)
-
-
-def rebuild(world: World) -> State:
-    """Return a state of what is left alone, in the order in which it was created."""
-    rebuilt = State(KINDS)
-    sequence = 0
-    for name, table in world.state.tables.items():
-        for key, value in table.items():
-            sequence += 1
-            before = digest.entity_hash(name, key, value)
-            rebuilt.tables[name].put(key, value, sequence, sequence)
-            rebuilt._digest = digest.add(rebuilt._digest, before)
-    return rebuilt

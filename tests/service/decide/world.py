@@ -27,6 +27,8 @@ from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft, ExtractionDraft
 from service.settings import load
 from service.state.state import State
+from service.state.table import Table
+from wal import digest
 from wal.change import Change
 
 DRAFTS: dict[str, Any] = {
@@ -134,3 +136,29 @@ class World:
 def body(outcome: Outcome) -> dict[str, Any]:
     """Return the JSON of an answer."""
     return dict(msgspec.json.decode(outcome.body))
+
+
+def listing(table: Table) -> list[bytes]:
+    """Return all values in the order of lists."""
+    return [value for _, value in table.walk(table.select({}), None)]
+
+
+def assert_same(one: State, other: State) -> None:
+    """Make sure that two states hold the same and find the same."""
+    assert one.digest == other.digest
+    assert dict(one.counts) == dict(other.counts)
+    for name, table in one.tables.items():
+        assert listing(table) == listing(other.tables[name]), name
+        assert table.look_ups() == other.tables[name].look_ups(), name
+
+
+def rebuild(state: State) -> State:
+    """Return a state of what is there alone, in the order in which it was created."""
+    rebuilt = State(KINDS)
+    sequence = 0
+    for name, table in state.tables.items():
+        for key, value in table.items():
+            sequence += 1
+            rebuilt.tables[name].put(key, value, sequence, sequence)
+            rebuilt._digest = digest.add(rebuilt._digest, digest.entity_hash(name, key, value))
+    return rebuilt
