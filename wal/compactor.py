@@ -28,6 +28,8 @@ from wal.settings import CompactionSettings
 from wal.snapshot import list_snapshots, snapshot_path
 
 SNAPSHOTS_KEPT = 2
+_DOUBLINGS_MAX = 64
+"""Beyond that every pause is the longest one; and a power of the failures would one day be no number any more."""
 
 Runner = Callable[[Job], Awaitable[Compacted]]
 Archiver = Callable[[ArchiveJob], AsyncGenerator[int, None]]
@@ -208,8 +210,8 @@ class Compactor:
         status.last_seconds = compacted.seconds
 
     def _delay(self) -> float:
-        doubled = self._settings.retry_seconds * 2 ** (self.status.failures - 1)
-        return float(min(doubled, self._settings.retry_seconds_max))
+        doubled = self._settings.retry_seconds * 2.0 ** min(self.status.failures - 1, _DOUBLINGS_MAX)
+        return min(doubled, self._settings.retry_seconds_max)
 
     def _newest(self) -> tuple[int, int]:
         sequences = list_snapshots(self._file_system, self._snapshots)
