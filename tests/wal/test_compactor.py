@@ -17,11 +17,12 @@ from wal.archive import ArchiveJob, ArchiveSettings
 from wal.child import archive_in_child
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
-from wal.errors import CompactionError, NoRoomError
+from wal.errors import CompactionError, DamagedError, NoRoomError
 from wal.history import history
 from wal.inspection import inspect
 from wal.opening import open_log
 from wal.settings import CompactionSettings
+from wal.snapshot import list_snapshots
 
 
 async def opened(settings: CompactionSettings) -> tuple[Run, Compactor, list[Exception]]:
@@ -257,4 +258,23 @@ async def test_it_goes_on_trying_however_often_it_has_failed() -> None:
     trying.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trying
+    await run.close()
+
+
+async def test_old_snapshots_go_although_a_segment_cannot_be_archived() -> None:
+    """A rotten segment that no start reads must not fill the disk with snapshots that no start reads either."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    await run.append(3)
+    await run.compact()
+    run.disk.content(DIRECTORY / "log" / f"{1:020d}.wal")[4300] ^= 1
+    told = []
+    for _ in range(4):
+        await run.append(3)
+        try:
+            await run.compact()
+        except DamagedError as error:
+            told.append(error)
+    assert len(told) == 4
+    assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 2
     await run.close()
