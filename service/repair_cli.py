@@ -14,7 +14,7 @@ from tqdm import tqdm
 from service.clock import format_time
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError, WalError
 from wal.repair import Repair
-from wal.repair_steps import NOTHING, BeyondRepairError, GivenUp, Plan, SetAside, Step, WriteSegment
+from wal.repair_steps import NOTHING, TIME, BeyondRepairError, GivenUp, Plan, SetAside, Step, WriteSegment
 
 EXIT_REFUSED = 1
 _EXITS: dict[type[Exception], int] = {
@@ -93,7 +93,9 @@ def _lost(plan: Plan) -> str:
     losing = [step for step in plan.steps if step.loses != NOTHING]
     if any(isinstance(step, WriteSegment) for step in losing):
         return f"Lost: whatever there was from sequence {plan.kept + 1} on; nothing tells if there was anything."
-    return "Lost: history, as the steps say; nothing that a start needs." if losing else "Nothing is lost."
+    if any(step.loses != TIME for step in losing):
+        return "Lost: history, as the steps say; nothing that a start needs."
+    return "Nothing is lost but time, as the steps say." if losing else "Nothing is lost."
 
 
 def _what(step: Step, directory: Path) -> str:

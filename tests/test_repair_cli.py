@@ -13,6 +13,7 @@ import pytest
 
 from tests.wal.drive import SETTINGS
 from tests.wal.model import DictState, put
+from wal.archive import publish_archived, write_archived
 from wal.file_system import RealFileSystem
 from wal.lock import DirectoryLock
 from wal.opening import open_log
@@ -165,3 +166,30 @@ def test_a_failing_copy_ends_with_exit_code_1(directory: Path) -> None:
     assert "File too large" in limited.stderr
     assert everything(directory) == before
     assert not [path for path in directory.parent.glob("data.before-repair-*") if path.suffix != ".partial"]
+
+
+def test_an_index_that_is_lost_costs_time_and_no_history(tmp_path: Path) -> None:
+    """And one whose segment is gone costs nothing."""
+    directory = tmp_path / "data"
+    asyncio.run(fill(directory))
+    archive, files = directory / "archive", RealFileSystem()
+    archive.mkdir()
+    publish_archived(files, archive, write_archived(files, directory / "log" / f"{1:020d}.wal", archive).first)
+    (archive / f"{9999:020d}.wal.index").write_bytes(b"z")
+    said = repair(directory, "--dry-run").stdout
+    assert "that is not in the archive; loses nothing" in said
+    assert "Nothing is lost." in said
+    (archive / f"{1:020d}.wal.index").write_bytes(b"")
+    said = repair(directory, "--dry-run").stdout
+    assert "found 0 bytes; loses time" in said
+    assert "Nothing is lost but time, as the steps say." in said
+
+
+def test_a_pipe_by_a_files_name_is_refused_and_not_waited_for(directory: Path) -> None:
+    """Whoever put it there."""
+    (directory / "archive").mkdir()
+    os.mkfifo(directory / "archive" / f"{2:020d}.wal.gz")
+    command = [sys.executable, "-m", "service.cli", "log", "verify", str(directory)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "Illegal seek" in ended.stderr

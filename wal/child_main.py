@@ -17,7 +17,6 @@ import msgspec
 
 from wal.archive import ArchiveJob, Written, write_archived
 from wal.compaction import Compacted, Job, compact
-from wal.errors import WalError
 from wal.file_system import FileSystem, RealFileSystem
 
 _NICENESS = 19
@@ -71,7 +70,8 @@ def main() -> NoReturn:
 def _answers(job: Job | ArchiveJob) -> Iterator[Answer]:
     try:
         yield from carry_out(RealFileSystem(), job)
-    except (WalError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the server can only be told
+        # Not raised: the interpreter's ordinary end would wait for the watching thread, and abort.
         yield Failure(f"{type(error).__name__}: {error}")
 
 

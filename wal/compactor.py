@@ -28,6 +28,8 @@ from wal.settings import CompactionSettings
 from wal.snapshot import list_snapshots, snapshot_path
 
 SNAPSHOTS_KEPT = 2
+_DOUBLINGS_MAX = 64
+"""Beyond that every pause is the longest one; and a power of the failures would one day be no number any more."""
 
 Runner = Callable[[Job], Awaitable[Compacted]]
 Archiver = Callable[[ArchiveJob], AsyncGenerator[int, None]]
@@ -208,8 +210,8 @@ class Compactor:
         status.last_seconds = compacted.seconds
 
     def _delay(self) -> float:
-        doubled = self._settings.retry_seconds * 2 ** (self.status.failures - 1)
-        return float(min(doubled, self._settings.retry_seconds_max))
+        doubled = self._settings.retry_seconds * 2.0 ** min(self.status.failures - 1, _DOUBLINGS_MAX)
+        return min(doubled, self._settings.retry_seconds_max)
 
     def _newest(self) -> tuple[int, int]:
         sequences = list_snapshots(self._file_system, self._snapshots)
@@ -245,18 +247,22 @@ class Compactor:
         self._file_system.sync_directory(self._snapshots)
 
     async def _prune(self) -> None:
-        """Archive the segments that the older of the kept snapshots covers, then remove the snapshots before it."""
+        """Remove what no start reads any more, and archive the segments that the older of the kept snapshots covers."""
         sequences = await asyncio.to_thread(list_snapshots, self._file_system, self._snapshots)
         if len(sequences) < SNAPSHOTS_KEPT:
             return
         await asyncio.to_thread(self._file_system.make_directory, self._archive)
-        covered = await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT])
-        if covered:
-            job = ArchiveJob([str(path) for path in covered], str(self._archive))
-            async with contextlib.aclosing(self._archive_segments(job)) as written:
-                async for first in written:
-                    await asyncio.to_thread(self._let_go, first)
+        # First: if a segment cannot be archived, for want of room perhaps, the disk must not fill up all the more.
         await asyncio.to_thread(self._remove_old, sequences[:-SNAPSHOTS_KEPT])
+        covered = await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT])
+        if not covered:
+            return
+        job = ArchiveJob([str(path) for path in covered], str(self._archive))
+        async with contextlib.aclosing(self._archive_segments(job)) as written:
+            async for first in written:
+                await asyncio.to_thread(self._let_go, first)
+        await asyncio.to_thread(self._file_system.sync_directory, self._segments)
+        await asyncio.to_thread(self._prune_archive)
 
     def _let_go(self, first: int) -> None:
         """Put what was written of a segment into its place in the archive, then remove the segment."""
@@ -265,11 +271,13 @@ class Compactor:
         self._file_system.remove(segment_path(self._segments, first))
 
     def _remove_old(self, snapshots: Sequence[int]) -> None:
-        self._file_system.sync_directory(self._segments)
-        prune_archive(self._file_system, self._archive, self._retention, time.time())
+        self._prune_archive()
         for sequence in snapshots:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
+
+    def _prune_archive(self) -> None:
+        prune_archive(self._file_system, self._archive, self._retention, time.time())
 
     async def _archive_in_thread(self, job: ArchiveJob) -> AsyncGenerator[int, None]:
         for path in job.segments:

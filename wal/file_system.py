@@ -209,4 +209,5 @@ class ReadOnlyFileSystem(RealFileSystem):
         """Open for reading; nothing is ever created."""
         if create:
             raise PermissionError(f"{path} would be created, but this only looks on")
-        return RealFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        # A pipe by a file's name is refused by its first read, and not waited for.
+        return RealFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))

@@ -10,10 +10,8 @@ from wal.archive_index import index_sequence
 from wal.errors import DamagedError
 from wal.file_system import FileSystem
 from wal.index_builder import IndexBuilder, check_index
-from wal.repair_steps import SetAside
+from wal.repair_steps import NOTHING, TIME, SetAside
 from wal.segment import sealed_records
-
-_LOSES = "time: histories read that segment whole"
 
 
 def index_steps(files: FileSystem, archive: Path, gone: Collection[Path]) -> list[SetAside]:
@@ -35,11 +33,11 @@ def index_steps(files: FileSystem, archive: Path, gone: Collection[Path]) -> lis
         if first is None:
             continue
         path = archive_path(archive, first)
-        found = "the index of a segment that is not in the archive"
+        found, loses = "the index of a segment that is not in the archive", NOTHING
         if path.name in names and path not in gone:
-            found = _fault(files, archive, first)
+            found, loses = _fault(files, archive, first), TIME
         if found:
-            steps.append(SetAside(archive / name, found, _LOSES))
+            steps.append(SetAside(archive / name, found, loses))
     return steps
 
 

@@ -12,6 +12,8 @@ from wal.segment import SegmentHeader
 
 NOTHING = "nothing"
 """What a step loses that loses nothing."""
+TIME = "time: histories read that segment whole"
+"""What is lost with an index: it is made from a segment that stays."""
 
 
 class BeyondRepairError(WalError):

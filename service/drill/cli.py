@@ -6,8 +6,10 @@ import asyncio
 import secrets
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 
 import click
@@ -86,7 +88,7 @@ def drill_command(
     except _REFUSALS as error:
         click.echo(f"annolog: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("annolog: interrupted; nothing was decided.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     _tell(plan, report)
@@ -105,7 +107,17 @@ def _drilled(plan: Plan, folder: Path) -> DrillReport:
             bar.set_postfix_str(f"last {one.fault}, {acknowledged:,} acknowledged, {violations} violations")
             bar.update()
 
-        return asyncio.run(drill(plan, folder, advance))
+        return asyncio.run(_until_signalled(drill(plan, folder, advance)))
+
+
+async def _until_signalled(work: Coroutine[object, object, DrillReport]) -> DrillReport:
+    """Do a drill; what would end this process at once interrupts it instead, so that its server ends with it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is None:
+        raise AssertionError("a coroutine runs in a task")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    return await work
 
 
 def _command(text: str) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +31,42 @@ def children_of(pid: int) -> list[Child]:
                 if int(fields[_PARENT]) == pid and fields[_STATE] != "Z":
                     found.append(Child(int(entry.name), _command(entry)))
     return found
+
+
+class Held:
+    """A process that is signalled through a descriptor: its number may be another one's soon.
+
+    Args:
+        descriptor: Of the process.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, pid: int, parent: int) -> Held | None:
+        """Hold a process, or a child of it; returns None if it has ended, or is another one's by now."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+        # In this order: what is held now cannot become another one, so it is the one that is looked at.
+        if pid != parent and pid not in (child.pid for child in children_of(parent)):
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def send(self, number: signal.Signals) -> bool:
+        """Send a signal; tells if the process was still there."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let it go."""
+        os.close(self._descriptor)
 
 
 def tracer_of(pid: int) -> int | None:

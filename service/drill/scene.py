@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from service.drill.load import Load
+from service.drill.processes import Held
 from service.drill.server_process import ServerProcess
 
 _EARLIEST_SHARE = 0.1
@@ -73,10 +74,23 @@ class Scene:
 
     def signal_process(self, pid: int | None, number: signal.Signals) -> bool:
         """Send a signal to a child of the server; tells if it was still there."""
-        if pid is None:
+        held = None if pid is None else Held.take(pid, self.server.process.pid)
+        if held is None:
             return False
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        with contextlib.closing(held):
+            return held.send(number)
+
+    @contextlib.contextmanager
+    def stopped(self, pid: int) -> Iterator[None]:
+        """Stop the server or a child of it, and let it go on however this ends."""
+        held = Held.take(pid, self.server.process.pid)
+        if held is None:
+            yield
+            return
+        with contextlib.closing(held):
+            held.send(signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                # Also when the drill is interrupted: one that is stopped would not even notice that its server ends.
+                held.send(signal.SIGCONT)

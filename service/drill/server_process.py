@@ -13,11 +13,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from service.drill.processes import Child, children_of
 from wal import child_main, writer_main
-from wal.lock import LOCK_NAME, Holder
+from wal.file_system import ReadOnlyFileSystem
+from wal.lock import LOCK_NAME, Holder, last_holder
 
 COMMAND = (sys.executable, "-m", "service.cli", "serve")
 READY_SECONDS = 60.0
@@ -136,7 +135,9 @@ class ServerProcess:
 
     def kill(self) -> int:
         """End it with SIGKILL, in the middle of whatever it does; returns its exit code."""
-        self.process.kill()
+        if self.is_running:
+            # The group: if the command started another process in place of becoming the server, that one goes too.
+            os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.wait()
 
     async def ended(self, seconds: float = END_SECONDS) -> int | None:
@@ -160,13 +161,15 @@ class ServerProcess:
         return next((child for child in children_of(self.process.pid) if named in child.command), None)
 
     def _require_own_process(self) -> None:
-        line = (self.directory / LOCK_NAME).read_bytes().partition(b"\n")[0]
-        holder = msgspec.json.decode(line, type=Holder)
+        holder = last_holder(ReadOnlyFileSystem(), self.directory) or Holder()
         if holder.pid != self.process.pid:
-            os.kill(holder.pid, signal.SIGKILL)
+            # Whoever LOCK names, what the drill has not started is not its to end: it may be anybody here, if the
+            # server is in a container.
+            self.kill()
             raise StartError(
-                f"The command started process {self.process.pid}, but process {holder.pid} is the server: faults would "
-                "hit the wrong one. Give a command that becomes the server (in a shell script: exec)."
+                f"The command started process {self.process.pid}, but {LOCK_NAME} in {self.directory} names "
+                f"{holder.pid or 'none'} as the server: faults would hit the wrong one. Give a command that becomes "
+                "the server (in a shell script: exec), and end that one, if it still runs."
             )
 
 

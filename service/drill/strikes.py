@@ -112,9 +112,8 @@ async def pause(scene: Scene) -> None:
     writer = scene.server.writer()
     pid = scene.server.process.pid if writer is None or scene.chance.random() < _HALF else writer.pid
     scene.strike()
-    scene.signal_process(pid, signal.SIGSTOP)
-    await scene.pause(_PAUSE_SECONDS)
-    scene.signal_process(pid, signal.SIGCONT)
+    with scene.stopped(pid):
+        await scene.pause(_PAUSE_SECONDS)
     await scene.must_acknowledge(_BACK_SECONDS, "a pause")
     await scene.moment(_HALF)
     scene.kill()

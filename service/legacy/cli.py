@@ -63,10 +63,10 @@ def import_legacy(
         done = _import(file.absolute(), settings, zone, skip_invalid=skip_invalid)
     except tuple(_EXITS) as error:
         _fail(next(code for kind, code in _EXITS.items() if isinstance(error, kind)), error)
-    if stream is not None:
-        with stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(done), indent=1))
+    # What came of it is told first: a report that cannot be written changes nothing of that.
     _tell(done)
+    if stream is not None:
+        _write(stream, done)
     if not done.imported:
         sys.exit(EXIT_REFUSED)
 
@@ -79,6 +79,14 @@ def _opened(report: Path, file: Path) -> BinaryIO:
         return report.open("wb")
     except OSError as error:
         raise click.BadParameter(f"{report} cannot be written: {error.strerror}.", param_hint="report") from error
+
+
+def _write(stream: BinaryIO, report: Report) -> None:
+    try:
+        with stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    except OSError as error:
+        _fail(_EXITS[OSError], OSError(f"{stream.name} cannot be written: {error.strerror}. All else was done."))
 
 
 def _import(file: Path, settings: Settings, zone: tzinfo, *, skip_invalid: bool) -> Report:

@@ -12,7 +12,7 @@ from service.clock import format_time
 from service.errors import shown
 from service.legacy.marks import annotation_members, extraction_members
 from service.legacy.names import Members, meant
-from service.legacy.snapshot import Entry, key_of
+from service.legacy.snapshot import Entry, key_of, told
 from service.legacy.times import moment
 from service.passwords import UNUSABLE, is_verifiable
 
@@ -178,7 +178,7 @@ _ITEMS: dict[str, Callable[[Entry, Members], Item]] = {
 def _key(value: object, what: str) -> str:
     key = key_of(value)
     if key is None:
-        raise ValueError(f"{shown(value)} found as its {what}, expected an id")
+        raise ValueError(f"{told(value)} found as its {what}, expected an id")
     return key
 
 
@@ -186,7 +186,7 @@ def _flag(value: object) -> bool | None:
     if value is None:
         return None
     if not isinstance(value, bool | int) or value not in _FLAGS:
-        raise ValueError(f"{shown(value)} found, expected true or false")
+        raise ValueError(f"{told(value)} found, expected true or false")
     return _FLAGS[value]
 
 

@@ -141,6 +141,8 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 }
 """What values of some members mean, compared in lower case; another value is kept with what has no home here."""
 
+_CREDENTIALS = frozenset(NAMES["user"]["credential"]) - {"hash"}
+"""Not the name that a checksum has as well."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -169,7 +171,7 @@ class Members:
         self._left = {name: value for name, value in members.items() if value is not None}
         self._names: dict[str, list[str]] = {}
         for name in self._left:
-            self._names.setdefault(_CAMEL.sub("_", name).lower(), []).append(name)
+            self._names.setdefault(_snake(name), []).append(name)
 
     def take(self, meaning: str) -> Any:
         """Return the value of a meaning, None if it is not there, and take other names of it that say the same."""
@@ -190,6 +192,15 @@ class Members:
     def _present(self, meaning: str) -> list[str]:
         spelled = (self._names.get(name, ()) for name in self._meanings[meaning])
         return [name for names in spelled for name in names if name in self._left]
+
+
+def is_credential(name: str) -> bool:
+    """Tell if a member is called as what a user logs in with."""
+    return _snake(name) in _CREDENTIALS
+
+
+def _snake(name: str) -> str:
+    return _CAMEL.sub("_", name).lower()
 
 
 def meant(member: str, value: object) -> str | None:

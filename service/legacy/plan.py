@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
 
 
+class _Told(NamedTuple):
+    """What the file's look-ups say: e-mail addresses by user, and owners by document."""
+
+    emails: Mapping[str | None, str]
+    owners: Mapping[str | None, str]
+
+
 def make_plan(snapshot: Snapshot, mapping: EntityMapping) -> Plan:
     """Return what is to be done with a snapshot."""
     left_out = list(snapshot.left_out)
@@ -49,7 +56,8 @@ def make_plan(snapshot: Snapshot, mapping: EntityMapping) -> Plan:
         except ValueError as error:
             left_out.append(LeftOut(kind=entry.kind, place=entry.place, reason=str(error)))
     emails = _emails(items)
-    items = [_completed(item, snapshot, emails) for item in items]
+    told = _Told(_first_by_key(_users_by_email(snapshot)), _first_by_key(_owned(snapshot)))
+    items = [_completed(item, told, emails) for item in items]
     notes = [*snapshot.notes, *_contradictions(snapshot, items), *_on_users(items)]
     return Plan(steps=_ordered(items, mapping.now), left_out=left_out, notes=notes)
 
@@ -63,15 +71,23 @@ def _emails(items: list[Item]) -> dict[str, str]:
     }
 
 
-def _completed(item: Item, snapshot: Snapshot, emails: Mapping[str, str]) -> Item:
+def _first_by_key(pairs: Iterable[tuple[str, str]]) -> dict[str | None, str]:
+    """Return what a look-up says of each id; what it says first counts."""
+    found: dict[str | None, str] = {}
+    for value, key in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _completed(item: Item, told: _Told, emails: Mapping[str, str]) -> Item:
     """Return the item with what only a look-up tells, and with ids of users that it names by e-mail."""
+    key = item.entry.key
     if item.entry.kind == "user" and "email" not in item.members:
-        told = [email for email, key in _users_by_email(snapshot) if key == item.entry.key]
-        return msgspec.structs.replace(item, members={**item.members, "email": told[0]}) if told else item
+        email = told.emails.get(key)
+        return item if email is None else msgspec.structs.replace(item, members={**item.members, "email": email})
     references = {member: _by_email(reference, emails) for member, reference in item.references.items()}
-    if item.entry.kind == "document" and "owner_id" not in references:
-        told = [user for user, key in _owned(snapshot) if key == item.entry.key]
-        references |= {"owner_id": ("user", told[0])} if told else {}
+    if item.entry.kind == "document" and "owner_id" not in references and key in told.owners:
+        references["owner_id"] = ("user", told.owners[key])
     return msgspec.structs.replace(item, references=references)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from service.errors import clipped, shown
-from service.legacy.names import Members
+from service.legacy.names import Members, is_credential
 from service.legacy.report import KINDS, OTHER, LeftOut, printable
 
 _INTEGER_MAX = 2**63 - 1
@@ -101,6 +101,20 @@ def key_of(value: object) -> str | None:
     return None
 
 
+def told(value: object) -> str:
+    """Return what was found, as far as it is worth telling and safe to: an object may hold a password."""
+    return _what(value) if isinstance(value, dict | list) else shown(value)
+
+
+def without_credentials(value: Any) -> Any:
+    """Return a value without what users log in with: some put a whole user where others put an id."""
+    if isinstance(value, list):
+        return [without_credentials(item) for item in value]
+    if isinstance(value, dict):
+        return {name: without_credentials(item) for name, item in value.items() if not is_credential(name)}
+    return value
+
+
 def _parse(path: Path) -> Any:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -149,9 +163,10 @@ def _read_kind(path: Path, members: Members, kind: str, snapshot: Snapshot) -> N
     if not isinstance(found, dict | list):
         raise LegacyError(path, f"{_what(found)} as {collection!r}", "a map of id to object, or a list of objects")
     seen: set[str] = set()
+    cut = 0
     for place, key, value in _places(collection, found):
         try:
-            entry = _entry(kind, place, key, value)
+            entry, is_whole = _entry(kind, place, key, value)
             if entry.key is not None and entry.key in seen:
                 raise ValueError(f"the id {shown(entry.key)} is there already, expected one object an id")
             if entry.key is not None:
@@ -160,6 +175,9 @@ def _read_kind(path: Path, members: Members, kind: str, snapshot: Snapshot) -> N
             snapshot.left_out.append(LeftOut(kind=kind, place=place, reason=str(error)))
         else:
             snapshot.entries.append(entry)
+            cut += not is_whole
+    if cut:
+        snapshot.notes.append(f"{cut} {collection} hold credentials within their members, which are not taken over.")
 
 
 def _places(collection: str, found: dict[str, Any] | list[Any]) -> Iterator[tuple[str, str | None, Any]]:
@@ -193,17 +211,19 @@ def _require_keepable(value: Any, depth: int = 0) -> None:
             _require_keepable(item, depth + 1)
 
 
-def _entry(kind: str, place: str, key: str | None, value: Any) -> Entry:
+def _entry(kind: str, place: str, key: str | None, value: Any) -> tuple[Entry, bool]:
+    """Return an entry, and if all of it is taken: the members of its members are served, and must hold no secret."""
     if not isinstance(value, dict):
         raise ValueError(f"{_what(value)} found, expected an object")  # noqa: TRY004 - wrong values are of any type
     _require_keepable([key, value])
-    members = Members(kind, value)
+    clean = {name: without_credentials(member) for name, member in value.items()}
+    members = Members(kind, clean)
     own = members.take("id")
     if own is not None and key_of(own) is None:
-        raise ValueError(f"{shown(own)} found as its id, expected a string or an integer")
+        raise ValueError(f"{told(own)} found as its id, expected a string or an integer")
     if key is not None and own is not None and key_of(own) != key:
         raise ValueError(f"{shown(own)} found as its id, expected {shown(key)}, under which it stands")
-    return Entry(kind=kind, place=place, key=key if own is None else key_of(own), members=members)
+    return Entry(kind=kind, place=place, key=key if own is None else key_of(own), members=members), clean == value
 
 
 def _has_surrogate(text: str) -> bool:

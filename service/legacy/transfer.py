@@ -75,7 +75,7 @@ async def import_snapshot(
         imported = skip_invalid or not made.left_out
         if imported:
             await _verify(staging.path, made, settings, file_system)
-            await asyncio.to_thread(staging.publish)
+            await _to_its_end(staging.publish)
         await asyncio.to_thread(staging.clear)
     except BaseException:
         await _abandon(staging)
@@ -91,6 +91,16 @@ async def import_snapshot(
         notes=tuple(made.notes),
         users=made.users,
     )
+
+
+async def _to_its_end(step: Callable[[], None]) -> None:
+    """Run a step on a thread; who is cancelled waits for its end, because what follows undoes what it stands on."""
+    running = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 async def _abandon(staging: Staging) -> None:

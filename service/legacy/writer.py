@@ -11,7 +11,7 @@ import msgspec
 from service import bodies, clock
 from service.commands import LOCAL_ADMIN, Command, CreateFor, Invalid, Register, Update
 from service.engine import Engine
-from service.errors import DomainError
+from service.errors import DomainError, shown
 from service.ids import IdSource
 from service.kinds.account import USER, UserDraft
 from service.kinds.document import DOCUMENT, DocumentDraft
@@ -34,6 +34,10 @@ _DRAFTS: dict[str, type[msgspec.Struct]] = {
     ANNOTATION.name: AnnotationDraft,
 }
 _PREFIXES = {kind.name: kind.prefix for kind in (USER, DOCUMENT, EXTRACTION, ANNOTATION)}
+
+
+class _MissingError(Exception):
+    """What an item refers to is not there."""
 
 
 class Ahead:
@@ -115,8 +119,8 @@ class Writer:
         except DomainError as error:
             reason = " ".join([error.detail, *(f"{one.pointer or '/'}: {one.detail}." for one in error.errors)])
             self._leave_out(item, reason)
-        except LookupError as error:
-            self._leave_out(item, str(error.args[0]))
+        except _MissingError as error:
+            self._leave_out(item, str(error))
         else:
             self._keep(item, new_id)
 
@@ -130,9 +134,13 @@ class Writer:
         self._now = clock.now()
         update = Update(actor=LOCAL_ADMIN, operation=_OPERATION, kind=USER.name, id=chosen, patch={"role": "admin"})
         await self._engine.submit(update)
-        return [
-            f"The file has no administrator: {users.row(chosen).email}, the oldest who is not disabled, is one now."
-        ]
+        row = users.row(chosen)
+        who = (
+            "the oldest, is one now, and disabled as all are"
+            if row.disabled
+            else "the oldest who is not disabled, is one now"
+        )
+        return [f"The file has no administrator: {row.email}, {who}."]
 
     def _keep(self, item: Item, new_id: str) -> None:
         self.imported[item.entry.kind] += 1
@@ -160,7 +168,7 @@ class Writer:
             )
         own = found.pop("owner_id", None) or found.pop("author_id", None)
         if own is None and kind == DOCUMENT.name:
-            raise LookupError("no owner found, expected the id of a user")
+            raise _MissingError("no owner found, expected the id of a user")
         # Who put it there is not told: whoever owns the document.
         user_id = own or self._state.tables[DOCUMENT.name].row(found["document_id"]).owner_id
         draft = self._draft(kind, {**item.draft(time), **found})
@@ -171,7 +179,7 @@ class Writer:
     def _found(self, reference: Reference) -> str:
         if reference not in self._new:
             kind, key = reference
-            raise LookupError(f"{kind} {key!r}, to which it belongs, is not in the file or was left out")
+            raise _MissingError(f"{kind} {shown(key)}, to which it belongs, is not in the file or was left out")
         return self._new[reference]
 
     def _draft(self, kind: str, members: dict[str, Any]) -> msgspec.Struct | Invalid:

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from wal.columns import Column, decode_rows, number_term
 
 _BIN = 100
+_BEYOND = 2.0
 _EMPTY = BitMap()
 
 
@@ -95,27 +96,30 @@ class Numbers(Postings):
 
     def count_from(self, bound: float) -> int:
         """Return how many rows have a number not less than a bound, or some more."""
-        return len(self._from.get(max(0, int(number_term(bound)) // _BIN * _BIN), _EMPTY))
+        return len(self._from.get(_thousandth(bound) // _BIN * _BIN, _EMPTY))
 
-    def at_least(self, bound: float, number_of: Callable[[int], float]) -> BitMap:
-        """Return the rows whose number is not less than a bound.
+    def at_least(self, bound: float) -> BitMap:
+        """Return the rows whose number is not less than a bound, and those that `less` tells."""
+        term = _thousandth(bound)
+        if not term % _BIN:
+            return self._from.get(term, _EMPTY)
+        following = (term // _BIN + 1) * _BIN
+        between = map(str, range(term, following))
+        return BitMap.union(self._from.get(following, _EMPTY), *(self._rows.get(one, _EMPTY) for one in between))
+
+    def less(self, bound: float, rows: BitMap, number_of: Callable[[int], float]) -> BitMap:
+        """Return which of some rows that `at_least` gave have a number that is less all the same.
 
         Args:
-            bound: Not less than this.
+            bound: The same.
+            rows: What is left of them after all other conditions: the numbers of few are looked at.
             number_of: Tells the number of a row.
         """
-        if bound <= 0:
-            return self._from.get(0, _EMPTY)
-        term = number_term(bound)
+        term = _thousandth(bound)
         # Is the bound the least number with this term? Then nothing that has it is less.
-        is_least = number_term(math.nextafter(bound, -math.inf)) != term
-        if is_least and not int(term) % _BIN:
-            return self._from.get(int(term), _EMPTY)
-        following = (int(term) // _BIN + 1) * _BIN
-        between = map(str, range(int(term) + 1, following))
-        rows = BitMap.union(self._from.get(following, _EMPTY), *(self._rows.get(one, _EMPTY) for one in between))
-        rows.update(row for row in self._rows.get(term, _EMPTY) if is_least or number_of(row) >= bound)
-        return rows
+        if bound <= 0 or _thousandth(math.nextafter(bound, -math.inf)) != term:
+            return _EMPTY
+        return BitMap([row for row in rows & self._rows.get(str(term), _EMPTY) if number_of(row) < bound])
 
 
 class Unique:
@@ -144,6 +148,11 @@ class Unique:
         """Note that an entity does not hold a value any more, if it still does: it may have moved."""
         if self._holders.get(value) == id:
             del self._holders[value]
+
+
+def _thousandth(bound: float) -> int:
+    """Return the term of a bound as a number; of one that no number reaches, a term that none has."""
+    return int(number_term(min(max(bound, 0.0), _BEYOND)))
 
 
 def _edges(value: str) -> range:

@@ -141,7 +141,7 @@ class Rows:
 
     def _joins_stretch(self, ids: Sequence[str], first: int) -> bool:
         """Make rows a part of the last stretch, or a new one, if their ids ascend."""
-        if not all(map(le, ids, islice(ids, 1, None))):
+        if not ids or not all(map(le, ids, islice(ids, 1, None))):
             return False
         last = self._stretches[-1] if self._stretches else None
         if last is not None and last.end == first and last.last < ids[0]:

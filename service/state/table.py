@@ -173,7 +173,10 @@ class Table:
             conditions.append(span(first, self._rows.end if until is None else self._created_from(until)))
         if only is not None:
             conditions.append(Condition(0, lambda: self._row_of(only)))
-        return intersect(conditions, self._rows.alive)
+        rows = intersect(conditions, self._rows.alive)
+        for name, bound in (at_least or {}).items():
+            rows = self._exactly(name, bound, rows)
+        return rows
 
     def oldest(self, limit: int) -> list[str]:
         """Return the ids of the first entities in the order of creation, `limit` at most."""
@@ -210,15 +213,24 @@ class Table:
         return Condition(postings.count(values), lambda: postings.matching(values))
 
     def _at_least(self, name: str, bound: float) -> Condition:
+        numbers = self._numbers(name)
+        return Condition(numbers.count_from(bound), lambda: numbers.at_least(bound))
+
+    def _exactly(self, name: str, bound: float, rows: BitMap) -> BitMap:
+        """Return rows without those that only have the same thousandth as a bound, and are less."""
         (index,) = (index for index in self.kind.indexes if index.name == name)
-        numbers = self._postings[name]
-        if not isinstance(numbers, Numbers):
-            raise TypeError(f"{name} is no index of numbers")
 
         def number_of(row: int) -> float:
             return float(getattr(self._decoded(row), index.path))
 
-        return Condition(numbers.count_from(bound), lambda: numbers.at_least(bound, number_of))
+        less = self._numbers(name).less(bound, rows, number_of)
+        return rows - less if less else rows
+
+    def _numbers(self, name: str) -> Numbers:
+        numbers = self._postings[name]
+        if not isinstance(numbers, Numbers):
+            raise TypeError(f"{name} is no index of numbers")
+        return numbers
 
     def _row_of(self, id: str | None) -> BitMap:  # noqa: A002 - as above
         row = None if id is None else self._rows.find(id)

@@ -123,6 +123,30 @@ def test_a_command_that_starts_the_server_as_its_child_is_refused(tmp_path: Path
     assert "Give a command that becomes the server" in ended.stderr
 
 
+def test_a_process_that_the_drill_has_not_started_is_never_ended(tmp_path: Path) -> None:
+    """LOCK may name anybody: a server in a container counts its processes for itself."""
+    pretends = tmp_path / "pretends.py"
+    pretends.write_text(
+        "import os, pathlib, sys, time\n"
+        "from wal.file_system import RealFileSystem\n"
+        "from wal.lock import DirectoryLock\n"
+        "directory = pathlib.Path(sys.argv[sys.argv.index('--data-dir') + 1])\n"
+        "directory.mkdir(parents=True)\n"
+        "lock = DirectoryLock.take(RealFileSystem(), directory)\n"
+        "os.getpid = lambda: int(sys.argv[1])\n"
+        "lock.write(1, bytes(16))\n"
+        "print('http://127.0.0.1:1', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        ended = drill(tmp_path, "--server", f"{sys.executable} {pretends} {bystander.pid}")
+        assert bystander.poll() is None
+        bystander.communicate(b"\n")
+    assert ended.returncode == 2
+    assert f"names {bystander.pid} as the server" in ended.stderr
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize(("server", "says"), [("no-such-command", "cannot be started"), ("'", "cannot be read as a")])
 def test_a_command_that_cannot_be_started_is_usage(tmp_path: Path, server: str, says: str) -> None:
     """Exit code 2, which is no violation."""
@@ -132,7 +156,8 @@ def test_a_command_that_cannot_be_started_is_usage(tmp_path: Path, server: str, 
     assert left(tmp_path) == []
 
 
-def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 130; neither a server nor a folder remains."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -143,7 +168,7 @@ def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path)
             assert running.poll() is None
             time.sleep(0.02)
         pid = json.loads(lock.read_bytes().partition(b"\n")[0])["pid"]
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=30)
     assert running.returncode == 130, said
     assert b"interrupted" in said

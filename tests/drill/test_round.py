@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import itertools
 import random
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from service.drill import strikes
 from service.drill.load import Load
 from service.drill.round import inspected
 from service.drill.scene import Scene
@@ -42,15 +47,21 @@ def test_a_directory_without_a_log_is_a_violation(tmp_path: Path) -> None:
     assert [one.broken for one in inspected(tmp_path)] == [Broken.LOG]
 
 
+_ASLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    """Return a scene without clients, before a server that has not been started."""
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Return a scene without clients, and a process that is called the server and does nothing."""
 
     async def compact() -> None:
         """Do nothing."""
 
     load = Load(1, 1, [], [], lambda: 1.5, itertools.count(1))
-    return Scene(ServerProcess(tmp_path), load, random.Random(1), 0.01, compact, lambda: 2.5)
+    server = ServerProcess(tmp_path, _ASLEEP)
+    server.spawn()
+    yield Scene(server, load, random.Random(1), 0.01, compact, lambda: 2.5)
+    server.kill()
 
 
 async def test_writes_that_do_not_come_back_are_a_complaint(scene: Scene) -> None:
@@ -72,3 +83,30 @@ def test_the_judge_does_no_io(module: str) -> None:
     assert ast.parse(path.read_text())
     foreign = {"asyncio", "aiohttp", "os", "time", "pathlib", "subprocess", "service.client", "wal"}
     assert not {name for name in imported(path) if name in foreign or name.partition(".")[0] in foreign}
+
+
+async def test_what_is_stopped_goes_on_when_the_drill_is_interrupted(scene: Scene) -> None:
+    """A stopped writer would stay for ever: it cannot notice that its server has ended."""
+    pid = scene.server.process.pid
+    pausing = asyncio.create_task(strikes.pause(scene))
+    while _state(pid) != "T":
+        await asyncio.sleep(0.01)
+    pausing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pausing
+    await asyncio.sleep(0.05)
+    assert _state(pid) != "T"
+
+
+async def test_only_the_server_and_its_children_are_signalled(scene: Scene) -> None:
+    """A number that another process has by now is left alone."""
+    with subprocess.Popen(_ASLEEP) as other:
+        assert not scene.signal_process(other.pid, signal.SIGKILL)
+        assert other.poll() is None
+        other.terminate()
+    assert scene.signal_process(scene.server.process.pid, signal.SIGKILL)
+    assert await scene.server.ended() == -signal.SIGKILL
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -314,7 +314,14 @@ async def test_a_list_of_marks_holds_those_of_all_own_documents(anna: Member, be
             path = f"/v1/documents/{document['id']}/extractions"
             scores = {0: {}, 1: {"confidence": 0.25}, 2: {"confidence": 0.75}}
             await member.create(path, start=0, end=1, source={"name": "m"}, **scores[number])
-    for query, count in (("", 3), ("?confidence_ge=0.25", 2), ("?confidence_ge=0.2501", 1), ("?type=span", 3)):
+    for query, count in (
+        ("", 3),
+        ("?type=span", 3),
+        ("?confidence_ge=-1e308", 2),
+        ("?confidence_ge=0.25", 2),
+        ("?confidence_ge=0.2501", 1),
+        ("?confidence_ge=1e308", 0),
+    ):
         listed = (await anna.call("GET", f"/v1/extractions{query}")).json["items"]
         assert len(listed) == count, query
         for mark in listed:

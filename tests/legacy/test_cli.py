@@ -159,3 +159,11 @@ def test_ten_thousand_entities_are_imported_in_a_few_seconds(tmp_path: Path) -> 
     done = annolog("import", "legacy", path, "--data-dir", path.parent, ANNOLOG_LOG__FILL_PAUSE_MS="0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[4].split() == ["annotations", "10001", "10001", "0"]
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_what_was_done(directory: Path) -> None:
+    """What came of the import is told all the same, and what went wrong in one line, exit code 5."""
+    done = annolog("import", "legacy", directory / "db_snapshot.json", "--data-dir", directory, "--report", "/dev/full")
+    assert done.returncode == 5
+    assert f"{directory} holds them now" in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("annolog: /dev/full cannot be written: No space left on device.")

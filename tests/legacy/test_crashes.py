@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from service.settings import load
 from tests.legacy.examples import SMALL, example, recovered, write
 from tests.simulated_disk import SimulatedDisk, SimulatedFile
 from wal.errors import DamagedError, WalError
+from wal.file_system import RealFileSystem
 
 DIRECTORY = Path("/simulated/data")
 COUNTS = [2, 1, 1, 1]
@@ -149,3 +152,43 @@ async def test_no_kill_leaves_half_a_log(tmp_path: Path, point: str) -> None:
     assert (await recovered(directory)).counts["document"] == 1501
     assert (directory / "log").exists()
     assert path.exists()
+
+
+class _SlowRename(RealFileSystem):
+    """Takes its time to put the log in its place, and notes what is removed meanwhile."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.moving = False
+        self.removed_meanwhile = False
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename a directory slowly."""
+        if target.name != "log":
+            super().rename(source, target)
+            return
+        self.moving = True
+        self.began.set()
+        time.sleep(0.3)
+        super().rename(source, target)
+        self.moving = False
+
+    def remove_directory(self, directory: Path) -> None:
+        """Note if the log is moved out of it at the moment."""
+        self.removed_meanwhile = self.removed_meanwhile or self.moving
+        super().remove_directory(directory)
+
+
+async def test_who_interrupts_while_the_log_is_put_in_place_gets_all_of_it_or_nothing(tmp_path: Path) -> None:
+    """What is made is not removed under the hands of what moves it."""
+    files, path = _SlowRename(), write(tmp_path, example())
+    directory = tmp_path / "data"
+    importing = asyncio.create_task(import_snapshot(path, directory, load(flags=SMALL), file_system=files))
+    assert await asyncio.to_thread(files.began.wait, 30)
+    importing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    assert not files.removed_meanwhile
+    state = await recovered(directory)
+    assert [state.counts[kind] for kind in ("user", "document", "extraction", "annotation")] == COUNTS
+    assert not (directory / "import.tmp").exists()

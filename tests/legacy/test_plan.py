@@ -6,6 +6,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from service.legacy.mapping import Mapping
 from service.legacy.plan import Plan, make_plan
 from service.legacy.snapshot import read_snapshot
@@ -47,6 +49,33 @@ def test_a_look_up_tells_what_the_entity_does_not(tmp_path: Path) -> None:
     steps = {step.item.entry.key: step.item for step in plan_of(tmp_path, content).steps}
     assert steps["u1"].members["email"] == "ada@example.org"
     assert steps["d1"].references["owner_id"] == ("user", "u1")
+
+
+class _Walked(dict[str, Any]):
+    """A look-up that counts how often it is gone through."""
+
+    walks = 0
+
+    def items(self) -> Any:
+        """Count."""
+        self.walks += 1
+        return super().items()
+
+
+def test_look_ups_are_gone_through_a_few_times_however_many_entities_need_them(tmp_path: Path) -> None:
+    """The time of an import follows the size of the file, not its square."""
+    content = example()
+    content["users"] |= {f"v{number}": {"name": "V"} for number in range(100)}
+    content["documents"] |= {f"x{number}": {"text": "x"} for number in range(100)}
+    content["user_by_email"] |= {f"v{number}@example.org": f"v{number}" for number in range(100)}
+    content["documents_by_user"] = {"u1": ["d1"], "u2": [f"x{number}" for number in range(100)]}
+    snapshot = read_snapshot(write(tmp_path, content))
+    walked = [_Walked(snapshot.user_by_email), _Walked(snapshot.documents_by_user)]
+    snapshot = msgspec.structs.replace(snapshot, user_by_email=walked[0], documents_by_user=walked[1])
+    steps = {step.item.entry.key: step.item for step in make_plan(snapshot, Mapping(zone=UTC, now=NOW)).steps}
+    assert steps["v99"].members["email"] == "v99@example.org"
+    assert steps["x99"].references["owner_id"] == ("user", "u2")
+    assert max(look_up.walks for look_up in walked) < 10
 
 
 def test_users_may_be_named_by_their_address(tmp_path: Path) -> None:

@@ -215,3 +215,29 @@ async def test_the_hash_is_stored_as_it_was(tmp_path: Path) -> None:
     stored = [json.loads(value) for _, value in table.items()]
     assert [one["password_hash"] for one in stored] == [HASH, "!"]
     assert [one.get("reset_required", False) for one in stored] == [False, True]
+
+
+async def test_what_users_log_in_with_is_never_told_nor_served(tmp_path: Path) -> None:
+    """Also where a whole user stands in the place of an id, or among members that have no home here."""
+    content = example()
+    content["documents"]["d1"]["uploader"] = {"name": "Ada", "hashedPassword": "hunter2", "hash": "5d41"}
+    content["documents"]["d2"] = {"text": "x", "user": {"email": "a@example.org", "password": "hunter2"}}
+    report = await take_over(write(tmp_path, content), tmp_path / "data", skip_invalid=True)
+    assert report.imported
+    assert [one.reason for one in report.left_out] == ["an object found as its owner, expected an id"]
+    assert "2 documents hold credentials within their members, which are not taken over." in report.notes
+    (document,) = entities(await recovered(tmp_path / "data"), "document")
+    assert document["metadata"]["legacy"]["uploader"] == {"name": "Ada", "hash": "5d41"}
+    assert "hunter2" not in str(report)
+    assert not any(b"hunter2" in path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+
+
+async def test_an_administrator_who_is_disabled_is_not_called_enabled(tmp_path: Path) -> None:
+    """When all users are, the oldest becomes one, and the note says so."""
+    content = example()
+    for user in content["users"].values():
+        user["hashed_password"] = "no hash"
+    report = await take_over(write(tmp_path, content), tmp_path / "data")
+    assert [note for note in report.notes if "no administrator" in note] == [
+        "The file has no administrator: ada@example.org, the oldest, is one now, and disabled as all are."
+    ]

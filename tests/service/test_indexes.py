@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from collections.abc import Sequence
 
 import pytest
 from pyroaring import BitMap
@@ -10,6 +12,12 @@ from pyroaring import BitMap
 from service.state.indexes import Numbers, Postings
 from service.state.planner import Condition, intersect, span
 from wal.columns import make_columns, number_term
+
+
+def found(index: Numbers, bound: float, numbers: Sequence[float]) -> BitMap:
+    """Return the rows whose number is not less than a bound."""
+    rows = index.at_least(bound)
+    return rows - index.less(bound, rows, numbers.__getitem__)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -32,7 +40,7 @@ def test_numbers_find_what_is_not_less_whether_loaded_or_added(seed: int) -> Non
     for bound in bounds:
         expected = [row for row, number in enumerate(numbers) if number >= bound and row not in gone]
         for index in (loaded, added):
-            assert list(index.at_least(bound, numbers.__getitem__)) == expected, bound
+            assert list(found(index, bound, numbers)) == expected, bound
             assert index.count_from(bound) >= len(expected), bound
 
 
@@ -42,7 +50,33 @@ def test_what_is_handed_out_for_a_bound_is_not_changed_by_the_next_one() -> None
     for row, number in enumerate(numbers):
         index.add(number_term(number), row)
     for bound, expected in ((0.6, [1, 2, 3]), (0.56, [1, 2, 3]), (0.6, [1, 2, 3]), (0.95, [3]), (0.5, [0, 1, 2, 3])):
-        assert list(index.at_least(bound, numbers.__getitem__)) == expected
+        assert list(found(index, bound, numbers)) == expected
+
+
+def test_no_bound_is_too_large_or_too_small() -> None:
+    """Also where a thousand times the bound is no number any more, and a zero that is negative."""
+    index, numbers = Numbers(), [0.0, 0.5, 1.0]
+    for row, number in enumerate(numbers):
+        index.add(number_term(number), row)
+    for bound, expected in ((sys.float_info.max, []), (2.5, []), (-0.0, [0, 1, 2]), (-sys.float_info.max, [0, 1, 2])):
+        assert list(found(index, bound, numbers)) == expected
+        assert index.count_from(bound) == len(expected)
+
+
+def test_only_rows_that_all_else_left_are_looked_at_for_their_number() -> None:
+    """However many have a number next to the bound: looking at each takes half a microsecond and decodes it."""
+    index, numbers, looked = Numbers(), [0.9] * 1000, list[int]()
+    for row, number in enumerate(numbers):
+        index.add(number_term(number), row)
+
+    def number_of(row: int) -> float:
+        looked.append(row)
+        return numbers[row]
+
+    assert list(index.less(0.9001, BitMap([3, 5]), number_of)) == [3, 5]
+    assert looked == [3, 5]
+    assert not index.less(0.9, index.at_least(0.9), number_of)
+    assert looked == [3, 5]
 
 
 def test_a_size_is_known_before_rows_are_touched() -> None:

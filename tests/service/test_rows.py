@@ -34,6 +34,14 @@ def test_ids_that_were_loaded_in_order_and_ids_that_came_later_are_found() -> No
     assert len(rows._stretches) == 2
 
 
+def test_nothing_may_be_loaded_too() -> None:
+    """Between two blocks that continue each other."""
+    rows = Rows()
+    for block in ([], some(300), [], some(300, 300)):
+        rows.extend(block)
+    assert [rows.find(id_) for id_ in some(600)] == list(range(600))
+
+
 def test_more_stretches_than_are_kept_are_found_all_the_same() -> None:
     """Blocks that each begin before the end of the one before."""
     rows, expected = Rows(), list[str]()

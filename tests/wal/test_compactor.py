@@ -17,11 +17,12 @@ from wal.archive import ArchiveJob, ArchiveSettings
 from wal.child import archive_in_child
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
-from wal.errors import CompactionError, NoRoomError
+from wal.errors import CompactionError, DamagedError, NoRoomError
 from wal.history import history
 from wal.inspection import inspect
 from wal.opening import open_log
 from wal.settings import CompactionSettings
+from wal.snapshot import list_snapshots
 
 
 async def opened(settings: CompactionSettings) -> tuple[Run, Compactor, list[Exception]]:
@@ -241,3 +242,39 @@ def test_a_child_whose_server_is_gone_before_it_asked_ends_without_a_word() -> N
     command = [sys.executable, "-P", "-m", "wal.child_main"]
     done = subprocess.run(command, input=b'{"half":', capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+async def test_it_goes_on_trying_however_often_it_has_failed() -> None:
+    """A week of failures at the longest pause was once a number too large, and the end of all compactions."""
+    settings = CompactionSettings(growth_bytes_min=1, growth_share=0.0, retry_seconds=0.01, retry_seconds_max=0.01)
+    run, compactor, failures = await opened(settings)
+    compactor.status.failures = 1100
+    run.disk.content(DIRECTORY / "log" / f"{1:020d}.wal")[4300] ^= 1
+    trying = asyncio.create_task(compactor.run(check_seconds=0.001))
+    async with asyncio.timeout(10):
+        while len(failures) < 3:
+            assert not trying.done()
+            await asyncio.sleep(0.01)
+    trying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+    await run.close()
+
+
+async def test_old_snapshots_go_although_a_segment_cannot_be_archived() -> None:
+    """A rotten segment that no start reads must not fill the disk with snapshots that no start reads either."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    await run.append(3)
+    await run.compact()
+    run.disk.content(DIRECTORY / "log" / f"{1:020d}.wal")[4300] ^= 1
+    told = []
+    for _ in range(4):
+        await run.append(3)
+        try:
+            await run.compact()
+        except DamagedError as error:
+            told.append(error)
+    assert len(told) == 4
+    assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 2
+    await run.close()

@@ -19,6 +19,7 @@ from wal.errors import DamagedError, DirectoryLockedError, NoRoomError
 from wal.file_system import RealFileSystem
 from wal.log import Log
 from wal.opening import open_log
+from wal.record import crc32c
 from wal.settings import LogSettings
 
 LARGER = msgspec.structs.replace(SETTINGS, segment_bytes=64 * 1024)
@@ -314,3 +315,13 @@ async def test_an_opening_that_cannot_read_lock_lets_the_directory_go() -> None:
     await after.open()
     await after.close()
     assert after.appended == before.appended
+
+
+@pytest.mark.parametrize("line", [b"", b"{}garbage", b'{"pid": "x"}'])
+async def test_a_lock_that_verifies_and_tells_nothing_is_one_that_is_not_known(tmp_path: Path, line: bytes) -> None:
+    """Of an empty line the checksum is zero; the epoch is found in the segments too."""
+    for epoch in (1, 2):
+        log, report = await open_log(tmp_path, SETTINGS, DictState())
+        await log.close()
+        assert report.epoch == epoch
+        (tmp_path / "LOCK").write_bytes(b"%b\n%08x" % (line, crc32c(line)))
