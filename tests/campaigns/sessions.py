@@ -1,0 +1,100 @@
+"""Processes of a campaign: each in a session of its own, with a bounded time, and nothing left of it afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a root of temporary directories, not a file with a known name
+
+
+class Ended(NamedTuple):
+    """How a process ended; `code` is None if it took too long and was killed."""
+
+    code: int | None
+    output: str
+    errors: str
+    seconds: float
+
+
+def members(session: int) -> list[int]:
+    """Return the processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                if int(fields[3]) == session and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+def end(session: int) -> None:
+    """Kill what is left of a session that we began."""
+    deadline = time.monotonic() + 20
+    while (left := members(session)) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], directory: Path, *, environment: Mapping[str, str] | None = None, talk: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process in a session of its own; its output goes to `directory`/output and errors; end what is left."""
+    with (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=ROOT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        )
+    try:
+        yield process
+    finally:
+        end(process.pid)
+        process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+
+def told(directory: Path) -> tuple[str, str]:
+    """Return output and errors of what was started there."""
+    return (directory / "output").read_text(errors="replace"), (directory / "errors").read_text(errors="replace")
+
+
+def run(
+    command: Sequence[str], directory: Path, seconds: float, *, environment: Mapping[str, str] | None = None
+) -> Ended:
+    """Run a process to its end."""
+    begin = time.monotonic()
+    with started(command, directory, environment=environment) as process:
+        code: int | None = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(seconds)
+    return Ended(code, *told(directory), time.monotonic() - begin)
+
+
+@contextlib.contextmanager
+def scratch(*, on_disk: bool = False) -> Iterator[Path]:
+    """Give a directory that is removed afterwards: in memory, because a kill does not care, or on the disk."""
+    path = Path(tempfile.mkdtemp(prefix="annolog-drill-", dir=None if on_disk or not _MEMORY.is_dir() else _MEMORY))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
