@@ -40,7 +40,7 @@ def init_script(plan: Plan) -> str:
     return f"""#!/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
-mount -t devtmpfs dev /dev
+[ -e /dev/ubda ] || mount -t devtmpfs dev /dev
 mount -t ext4 /dev/ubda {_DISK} || exec sleep 1000
 stty -onlcr < /dev/console
 cd {shlex.quote(str(SOURCES))}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tests.campaigns import errno_sweep, small_disk, syscall_kill
+from tests.campaigns import errno_sweep, guest_kernel, pause_and_clock, small_disk, syscall_kill
 from tests.campaigns.campaign import Campaign
 
 CAMPAIGNS: tuple[Campaign, ...] = (
     syscall_kill.CAMPAIGN,
     errno_sweep.CAMPAIGN,
     small_disk.CAMPAIGN,
+    guest_kernel.CAMPAIGN,
+    pause_and_clock.CAMPAIGN,
 )

@@ -82,7 +82,7 @@ def _path(call: str, arguments: str, directory: Path) -> str | None:
 
 def watching(output: Path, *, own: bool) -> list[str]:
     """Return a command that traces another; `own`: only its threads, not the processes that it starts."""
-    return [*_command(output, own=own), "-y", "-e", f"trace={','.join(CALLS)}"]
+    return [*_command(output, own=own, fast=True), "-y", "-e", f"trace={','.join(CALLS)}"]
 
 
 def injecting(output: Path, injection: Injection, directory: Path, *, own: bool) -> list[str]:
@@ -93,19 +93,20 @@ def injecting(output: Path, injection: Injection, directory: Path, *, own: bool)
     if injection.times == A_WHILE:
         when += str(point.number + _WHILE)
     inject = f"inject={point.call}:{injection.effect}:when={when}"
-    return [*_command(output, own=own), *path, "-e", f"trace={point.call}", "-e", inject]
+    return [*_command(output, own=own, fast="signal=" not in injection.effect), *path, "-e", f"trace={point.call}", "-e", inject]
 
 
-def _command(output: Path, *, own: bool) -> list[str]:
-    # The filter in the kernel makes calls that are not traced as fast as without, but cannot let go of a child.
-    fast = ["-b", "execve"] if own else ["--seccomp-bpf"]
-    return ["strace", "-f", *fast, "-q", "-e", "signal=none", "-A", "-o", str(output)]
+def _command(output: Path, *, own: bool, fast: bool) -> list[str]:
+    # The filter in the kernel makes calls that are not traced as fast as without, but it cannot let go of a child, and
+    # a signal that is sent where it stops a process never comes.
+    ways = ["-b", "execve"] if own else ["--seccomp-bpf"] if fast else []
+    return ["strace", "-f", *ways, "-q", "-e", "signal=none", "-A", "-o", str(output)]
 
 
 def was_carried_out(output: Path) -> bool:
-    """Tell from what strace wrote if an injection took place."""
-    text = output.read_text(errors="replace") if output.exists() else ""
-    return "(INJECTED)" in text or "killed by SIGKILL" in text
+    """Tell from what strace wrote if an injection took place: an error is marked, a killed call has no result."""
+    lines = output.read_text(errors="replace").splitlines() if output.exists() else []
+    return any("(INJECTED)" in line or line.endswith(("= ?", "<unfinished ...>")) for line in lines)
 
 
 def launcher(path: Path, command: Sequence[str], only: str) -> Path:
