@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.campaigns import served
 from tests.campaigns.campaign import Campaign, Result, Task
-from tests.campaigns.injection import OWN, Attempt, Bench, Target, canary, carried_out, spread
+from tests.campaigns.injection import OWN, Attempt, Bench, Job, Target, canary, carried_out, spread
 from tests.campaigns.sessions import scratch
 from tests.campaigns.strace import A_WHILE, FOR_GOOD, ONCE
 
@@ -18,9 +18,7 @@ _SERVED_SHARE = 25
 def effects() -> list[tuple[str, str]]:
     """Return each error, once and for good; a call that is interrupted for ever would be repeated for ever."""
     return [
-        (f"error={error}", times)
-        for error in ERRORS
-        for times in (ONCE, A_WHILE if error == "EINTR" else FOR_GOOD)
+        (f"error={error}", times) for error in ERRORS for times in (ONCE, A_WHILE if error == "EINTR" else FOR_GOOD)
     ]
 
 
@@ -39,7 +37,7 @@ def run(task: Task) -> Result:
         cases = [(target, *effect) for target in targets if is_of_the_machine(target) for effect in effects()]
         random.Random(task.seed).shuffle(cases)
         servers = max(1, task.size // _SERVED_SHARE)
-        jobs = [partial(_attempt, bench, *case) for case in spread(cases, max(1, task.size - servers))]
+        jobs: list[Job] = [partial(_attempt, bench, *case) for case in spread(cases, max(1, task.size - servers))]
         jobs += served.jobs(place, servers, task.seed, effects())
         result = carried_out(task, jobs)
     result.findings += broken

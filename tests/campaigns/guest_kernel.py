@@ -23,18 +23,26 @@ from tests.campaigns.judging import Said, judge, recovered, said
 from tests.campaigns.sessions import ROOT as SOURCES
 from tests.campaigns.sessions import end, scratch, started, told
 from tests.campaigns.strace import launcher
+from wal.inspection import inspect, records
 from wal.settings import LogSettings
 
 SETTINGS = LogSettings(segment_bytes=64 * 1024, record_bytes_max=4096, fill_pause_ms=0, retry_seconds=0.05)
 _IMAGE_BYTES = 48 * MEGABYTE
 _BOOT_SECONDS = 60.0
 _VALUE_BYTES = 180
+_DAY_MICROSECONDS = 86_400_000_000
 _DISK = Path("/mnt")
 STEPS: Sequence[tuple[str, ...]] = (("load",), ("append:60", *("both:200",) * 500))
 
 
-def init_script(plan: Plan) -> str:
-    """Return what the guest runs instead of an init system: the host's files are there, and cannot be written."""
+def init_script(plan: Plan, clock: Sequence[int] = ()) -> str:
+    """Return what the guest runs instead of an init system: the host's files are there, and cannot be written.
+
+    Args:
+        plan: Of the driver.
+        clock: What the clock on the wall is set to, every tenth of a second, in seconds since 1970 UTC.
+    """
+    jumps = "".join(f"date -s @{second} > /dev/null; sleep 0.1; " for second in clock)
     arguments = [str(_DISK / "data"), msgspec.json.encode(plan).decode()]
     driver = shlex.join([sys.executable, "-m", "tests.campaigns.driver", *arguments])
     return f"""#!/bin/sh
@@ -44,6 +52,7 @@ mount -t proc proc /proc
 mount -t ext4 /dev/ubda {_DISK} || exec sleep 1000
 stty -onlcr < /dev/console
 cd {shlex.quote(str(SOURCES))}
+({jumps}true) &
 {driver}
 echo "ended $?"
 exec sleep 1000
@@ -56,8 +65,17 @@ def guest(image: Path, init: Path) -> list[str]:
     return ["linux.uml", *options, f"init={init}", "con=null", "con0=null,fd:1", "console=tty0"]
 
 
-def crash(place: Path, chance: random.Random, *, lying: bool = False) -> tuple[Said, str | None]:
-    """Let a guest crash; returns what its driver said, and what is wrong then."""
+def crash(
+    place: Path, chance: random.Random, *, lying: bool = False, clock: Sequence[int] = ()
+) -> tuple[Said, str | None]:
+    """Let a guest crash; returns what its driver said, and what is wrong then.
+
+    Args:
+        place: An empty directory that the guest sees too.
+        chance: Draws what it does and when it crashes.
+        lying: With a disk whose syncs do nothing.
+        clock: As for `init_script`; then all of it passes before the crash.
+    """
     image = place / "image"
     format_image(image, _IMAGE_BYTES)
     plan = Plan(steps=chance.choice(STEPS), batch=chance.choice((1, 2, 8)), value_bytes=_VALUE_BYTES, settings=SETTINGS)
@@ -66,12 +84,12 @@ def crash(place: Path, chance: random.Random, *, lying: bool = False) -> tuple[S
         liar = launcher(place / "launcher", [sys.executable, str(lie)], "writer_main")
         plan = msgspec.structs.replace(plan, traced="writer", launcher=str(liar))
     init = place / "init"
-    init.write_text(init_script(plan))
+    init.write_text(init_script(plan, clock))
     init.chmod(0o700)
     with started(guest(image, init), place) as process:
         if not _is_working(place, process):
             raise RuntimeError(f"the guest does not work: {told(place)}")
-        time.sleep(chance.uniform(0.05, 1.5))
+        time.sleep(chance.uniform(0.05, 1.5) + 0.15 * len(clock))
         end(process.pid)
     spoken = said(told(place)[0].replace("\r", ""))
     with ext4(image, place / "disk") as disk:
@@ -79,7 +97,14 @@ def crash(place: Path, chance: random.Random, *, lying: bool = False) -> tuple[S
             found = recovered(disk / "data", SETTINGS)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
             return spoken, f"the restart is refused: {type(error).__name__}: {error}"
+        if clock and not _has_jumped(disk / "data"):
+            raise RuntimeError("the clock has not jumped")
     return spoken, judge({}, spoken, found, _VALUE_BYTES)
+
+
+def _has_jumped(data: Path) -> bool:
+    times = [record.time for _, record in records(data, 1, inspect(data).segments[-1].last)]
+    return max(times) - min(times) > _DAY_MICROSECONDS
 
 
 def _is_working(place: Path, process: subprocess.Popen[bytes]) -> bool:

@@ -74,6 +74,9 @@ class Attempt(NamedTuple):
     wrong: str | None
 
 
+Job = Callable[[], tuple[str, Attempt]]
+
+
 class Bench:
     """Directories to begin with, and runs that begin with them.
 
@@ -214,7 +217,7 @@ def canary(bench: Bench, targets: Sequence[Target], effect: str) -> list[str]:
     return []
 
 
-def carried_out(task: Task, jobs: Iterable[Callable[[], tuple[str, Attempt]]]) -> Result:
+def carried_out(task: Task, jobs: Iterable[Job]) -> Result:
     """Run attempts, two at a time, and collect what is wrong."""
     result = Result(0, [], {"runs": 0, "not met": 0, "changes durable": 0})
     pool = ThreadPoolExecutor(WORKERS)

@@ -118,4 +118,3 @@ def recovered(directory: Path, settings: LogSettings = SETTINGS) -> Values:
             raise AssertionError(f"the time goes back at sequence {sequence}: {record.time} after {last}")
         last = record.time
     return found
-

@@ -10,7 +10,7 @@ import runpy
 import sys
 
 
-def lie(_descriptor: int) -> None:
+def lie(_descriptor: object) -> None:
     """Do nothing."""
 
 

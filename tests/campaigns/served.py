@@ -14,14 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.campaigns import strace
-from tests.campaigns.injection import COMPACTION, KILL, OWN, RUN_SECONDS, WRITER, Attempt
+from tests.campaigns.injection import COMPACTION, KILL, OWN, RUN_SECONDS, WRITER, Attempt, Job
 from tests.campaigns.judging import Said, broken_end
 from tests.campaigns.sessions import Ended, started, told
 from tests.campaigns.strace import Injection, Point
@@ -160,13 +160,11 @@ def prepared(place: Path) -> tuple[Path, str]:
     return place / "data", token
 
 
-def jobs(
-    place: Path, count: int, seed: int, effects: Sequence[tuple[str, str]]
-) -> list[Callable[[], tuple[str, Attempt]]]:
+def jobs(place: Path, count: int, seed: int, effects: Sequence[tuple[str, str]]) -> list[Job]:
     """Return so many attempts at the server, drawn by a seed."""
     chance = random.Random(seed)
     template, token = prepared(place / "served")
-    found: list[Callable[[], tuple[str, Attempt]]] = []
+    found: list[Job] = []
     for number in range(count):
         role = chance.choice(tuple(_CALLS))
         call, most = chance.choice(_CALLS[role])

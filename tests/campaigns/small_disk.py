@@ -64,7 +64,7 @@ def judged(place: Path, data: Path) -> str | None:
 
 
 def full(place: Path, disk: Path, *, kill: bool) -> str | None:
-    """Fill until refused; give room back and go on, or be killed, fail to start or not, and start when there is room."""
+    """Fill until refused; then give room back and go on, or kill, start while it is full, and when there is room."""
     weight = ballast(disk, _ROOM)
     data = disk / "data"
     steps = ("fill", "wait", "append:40", "compact", "append:40", "compact")
@@ -173,16 +173,16 @@ def service(place: Path, _chance: random.Random) -> str | None:
             client.token = client.call("POST", "/v1/sessions", served.CREDENTIALS)[1]["token"]
             load = served.Load(client, creates=10_000)
             deadline = time.monotonic() + _SECONDS
-            while 507 not in load.statuses and time.monotonic() < deadline:  # noqa: PLR2004
+            while 507 not in load.statuses and time.monotonic() < deadline:
                 time.sleep(0.05)
             reads = client.titles()
             weight.unlink()
             load.statuses.clear()
-            while 201 not in load.statuses and time.monotonic() < deadline:  # noqa: PLR2004
+            while 201 not in load.statuses and time.monotonic() < deadline:
                 time.sleep(0.05)
             load.stopping.set()
             load.join()
-            came_back = 201 in load.statuses  # noqa: PLR2004
+            came_back = 201 in load.statuses
             running.process.kill()
             running.process.wait()
         if not came_back or not reads:
@@ -200,6 +200,9 @@ def run(task: Task) -> Result:
     """Go through the cases in turn."""
     result = Result(0, [], {})
     counts: Counter[str] = Counter()
+    with scratch() as place:
+        if failing(place, random.Random(task.seed), early=True) is None:
+            result.findings.append("THE CAMPAIGN IS BROKEN: a driver that lies on a failing disk was not caught")
     for number in range(task.size):
         case = CASES[number % len(CASES)]
         with scratch() as place:
@@ -207,6 +210,8 @@ def run(task: Task) -> Result:
                 wrong = case(place, random.Random(task.seed + number))
             except Exception as error:  # noqa: BLE001 - a disk that cannot be made is told, and the next one tried
                 wrong = f"THE CAMPAIGN IS BROKEN: {type(error).__name__}: {error}"
+            lines = said(told(place)[0]).lines
+            counts.update({f"{case.__name__} {word}" for word in ("refused", "poisoned") if word in lines})
         counts[case.__name__] += 1
         result.states += 1
         if wrong is not None:

@@ -93,7 +93,14 @@ def injecting(output: Path, injection: Injection, directory: Path, *, own: bool)
     if injection.times == A_WHILE:
         when += str(point.number + _WHILE)
     inject = f"inject={point.call}:{injection.effect}:when={when}"
-    return [*_command(output, own=own, fast="signal=" not in injection.effect), *path, "-e", f"trace={point.call}", "-e", inject]
+    return [
+        *_command(output, own=own, fast="signal=" not in injection.effect),
+        *path,
+        "-e",
+        f"trace={point.call}",
+        "-e",
+        inject,
+    ]
 
 
 def _command(output: Path, *, own: bool, fast: bool) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.campaigns import served
 from tests.campaigns.campaign import Campaign, Result, Task
-from tests.campaigns.injection import KILL, KILL_UNDONE, Attempt, Bench, Target, canary, carried_out, spread
+from tests.campaigns.injection import KILL, KILL_UNDONE, Attempt, Bench, Job, Target, canary, carried_out, spread
 from tests.campaigns.sessions import scratch
 from tests.campaigns.strace import ONCE
 
@@ -24,7 +24,7 @@ def run(task: Task) -> Result:
         cases = [(target, effect) for target in targets for effect in (KILL, KILL_UNDONE)]
         random.Random(task.seed).shuffle(cases)
         servers = max(1, task.size // _SERVED_SHARE)
-        jobs = [partial(_attempt, bench, *case) for case in spread(cases, max(1, task.size - servers))]
+        jobs: list[Job] = [partial(_attempt, bench, *case) for case in spread(cases, max(1, task.size - servers))]
         jobs += served.jobs(place, servers, task.seed, [(KILL, ONCE), (KILL_UNDONE, ONCE)])
         result = carried_out(task, jobs)
     result.findings += broken

@@ -355,3 +355,19 @@ async def test_the_process_ends_with_its_server() -> None:
     process._connection.close()
     assert process._process.wait(20) == 0
     await process._thread.stop()
+
+
+class MuteSocket(socket.socket):
+    """One that takes nothing."""
+
+    def sendall(self, _data: Any, _flags: int = 0, /) -> None:
+        """Fail as no closed connection does."""
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+
+def test_a_writer_that_cannot_answer_ends_with_a_line_and_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    """The server learns of it by its end; found by failing each `sendto` of a real writer."""
+    with MuteSocket() as connection:
+        assert writer_main.run(connection) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("annolog: the log's writer cannot talk to its server: [Errno 105]")
