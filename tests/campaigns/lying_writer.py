@@ -10,7 +10,7 @@ import runpy
 import sys
 
 
-def lie(_descriptor: object) -> None:
+def lie(fd: object) -> None:
     """Do nothing."""
 
 

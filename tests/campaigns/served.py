@@ -186,7 +186,7 @@ def _attempt(template: Path, token: str, place: Path, role: str, injection: Inje
         begin = time.monotonic()
         with server(data, place, token, under=under if role == OWN else (), environment=environment) as running:
             load, code = _loaded(running)
-        ended = Ended(code, *told(place), time.monotonic() - begin)
+        ended = Ended(code, *told(place), time.monotonic() - begin, running.process.pid)
         asked, durable = (load.asked, load.durable) if load else ([], [])
         wrong = broken_end(ended.code, ended.errors, killed=KILL in injection.effect)
         wrong = wrong or _restarted(data, place, token, asked, durable)

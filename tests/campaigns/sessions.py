@@ -18,12 +18,13 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a root of temporary directories, not 
 
 
 class Ended(NamedTuple):
-    """How a process ended; `code` is None if it took too long and was killed."""
+    """How a process ended; `code` is None if it took too long and was killed; `session` was its own."""
 
     code: int | None
     output: str
     errors: str
     seconds: float
+    session: int
 
 
 def members(session: int) -> list[int]:
@@ -87,7 +88,7 @@ def run(
         code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = process.wait(seconds)
-    return Ended(code, *told(directory), time.monotonic() - begin)
+    return Ended(code, *told(directory), time.monotonic() - begin, process.pid)
 
 
 @contextlib.contextmanager
