@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.campaigns.sessions import undisturbed
+
 MEGABYTE = 1024 * 1024
 _TRIES = 100
 
@@ -30,11 +32,14 @@ def command(*arguments: str | Path) -> str:
 def mounted(place: Path, *arguments: str | Path) -> Iterator[Path]:
     """Mount something and let it go again, by force if need be."""
     place.mkdir(exist_ok=True)
-    command("mount", *arguments, place)
     try:
+        with undisturbed():
+            command("mount", *arguments, place)
         yield place
     finally:
-        _unmount(place)
+        with undisturbed():
+            if place.is_mount():
+                _unmount(place)
 
 
 def _unmount(place: Path) -> None:
@@ -58,15 +63,9 @@ def format_image(image: Path, size: int) -> None:
     command("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,nodiscard", image)
 
 
-@contextlib.contextmanager
-def ext4(image: Path, place: Path) -> Iterator[Path]:
-    """Mount an image by a loop device."""
-    device = command("losetup", "-f", "--show", image)
-    try:
-        with mounted(place, "-t", "ext4", device):
-            yield place
-    finally:
-        command("losetup", "-d", device)
+def ext4(image: Path, place: Path) -> contextlib.AbstractContextManager[Path]:
+    """Mount an image by a loop device, which goes with the mount."""
+    return mounted(place, "-t", "ext4", "-o", "loop", image)
 
 
 def ballast(place: Path, left: int) -> Path:

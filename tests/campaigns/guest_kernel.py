@@ -140,5 +140,5 @@ CAMPAIGN = Campaign(
     claim="no acknowledged write lost in {states} crashes of a guest kernel",
     full=30,
     run=run,
-    needs=(ROOT, "linux.uml", "mkfs.ext4", "losetup"),
+    needs=(ROOT, "linux.uml", "mkfs.ext4", "mount"),
 )

@@ -133,8 +133,8 @@ def address_space(place: Path, chance: random.Random) -> str | None:
 def memory_group(limit: int) -> Iterator[Path]:
     """Make a group of processes that may not have more memory than a limit."""
     group = _GROUPS / f"annolog-drill-{os.getpid()}"
-    group.mkdir()
     try:
+        group.mkdir()
         (group / "memory.limit_in_bytes").write_text(str(limit))
         yield group
     finally:
@@ -232,5 +232,5 @@ CAMPAIGN = Campaign(
     "too little memory",
     full=70,
     run=run,
-    needs=(ROOT, "prlimit", "linux.uml", "mkfs.ext4", "losetup"),
+    needs=(ROOT, "prlimit", "linux.uml", "mkfs.ext4", "mount"),
 )

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -50,28 +51,54 @@ def end(session: int) -> None:
 
 
 @contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM until the end of the block, so that what is begun or removed in it is so wholly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = {
+        number: signal.signal(number, lambda came, _: caught.append(came)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if caught:
+            signal.raise_signal(caught[0])
+
+
+@contextlib.contextmanager
 def started(
     command: Sequence[str], directory: Path, *, environment: Mapping[str, str] | None = None, talk: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process in a session of its own; its output goes to `directory`/output and errors; end what is left."""
-    with (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            cwd=ROOT,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-        )
+    process = None
     try:
+        with undisturbed(), (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=ROOT,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+            )
         yield process
     finally:
-        end(process.pid)
-        process.wait()
-        if process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
+        if process is not None:
+            with undisturbed():
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    end(process.pid)
+    process.wait()
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def told(directory: Path) -> tuple[str, str]:
@@ -94,8 +121,13 @@ def run(
 @contextlib.contextmanager
 def scratch(*, on_disk: bool = False) -> Iterator[Path]:
     """Give a directory that is removed afterwards: in memory, because a kill does not care, or on the disk."""
-    path = Path(tempfile.mkdtemp(prefix="annolog-drill-", dir=None if on_disk or not _MEMORY.is_dir() else _MEMORY))
+    path = None
     try:
+        with undisturbed():
+            root = None if on_disk or not _MEMORY.is_dir() else _MEMORY
+            path = Path(tempfile.mkdtemp(prefix="annolog-drill-", dir=root))
         yield path
     finally:
-        shutil.rmtree(path)
+        if path is not None:
+            with undisturbed():
+                shutil.rmtree(path)

@@ -226,5 +226,5 @@ CAMPAIGN = Campaign(
     claim="no acknowledged write lost on {states} disks that were full, read-only or failing",
     full=60,
     run=run,
-    needs=(ROOT, "mkfs.ext4", "losetup", "mount", "prlimit"),
+    needs=(ROOT, "mkfs.ext4", "mount", "prlimit"),
 )
