@@ -21,11 +21,12 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest
 
-drill: $(STAMP)
-	$(BIN)/python -m tests.campaigns
-
 demo: $(STAMP)
 	$(BIN)/python -m bench.demo
+
+drill: $(STAMP)
+	$(BIN)/annolog drill --rounds 200 --clients 50 --faults kill --report drill-report
+	$(BIN)/python -m tests.campaigns --report drill-report
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.create

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from service.compact_cli import compact_command
+from service.drill.cli import drill_command
 from service.exchange_cli import export_group, import_group
 from service.legacy.pending import EXIT_UNIMPORTED, UnimportedError, refuse_unimported
 from service.log_cli import log_group
@@ -39,6 +40,7 @@ main.add_command(export_group)
 main.add_command(user_group)
 main.add_command(log_group)
 main.add_command(compact_command)
+main.add_command(drill_command)
 
 
 @main.command("serve")

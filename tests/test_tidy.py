@@ -18,6 +18,7 @@ FORBIDDEN = {
     "service/http": ("service.state", "service.engine", "wal.log", "wal.recovery"),
     "service/decide": ("aiohttp", "asyncio", "service.http", "service.engine"),
     "service/client": ("service.http", "service.engine", "service.state", "service.kinds", "wal"),
+    "service/drill": ("service.http", "service.engine", "service.state", "service.decide", "wal.log", "wal.recovery"),
     "service": ("bench", "tests"),
 }
 
@@ -33,7 +34,7 @@ def imported(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
 def test_imports_go_one_way(folder: str) -> None:
-    """The engine knows nothing of the service, handlers nothing of the state, the client nothing of the server."""
+    """The engine knows nothing of the service, handlers nothing of the state, client and drill nothing of either."""
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     for path in files:

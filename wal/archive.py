@@ -30,6 +30,7 @@ from wal.errors import DamagedError
 from wal.file_system import FileSystem
 from wal.index_builder import IndexBuilder
 from wal.layout import TEMPORARY_SUFFIX
+from wal.pacing import PacedFile
 from wal.record import decode_seal
 from wal.segment import SegmentHeader, read_segment, sealed_records
 
@@ -60,9 +61,9 @@ class Archived(NamedTuple):
 
 
 class ArchiveJob(msgspec.Struct, frozen=True, tag="archive"):
-    """Which segment to write into which directory of an archive."""
+    """Which segments to write into which directory of an archive, one after the other."""
 
-    segment: str
+    segments: list[str]
     directory: str
 
 
@@ -200,8 +201,9 @@ def _write(file_system: FileSystem, path: Path, content: bytes) -> None:
         file_system.remove(path)
     file = file_system.open(path, create=True)
     try:
-        file.write_at(0, content)
-        file.sync()
+        paced = PacedFile(file)
+        paced.write(content)
+        paced.sync()
         file.drop_cache()
     finally:
         file.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,31 +32,47 @@ class Failure(msgspec.Struct, frozen=True, tag="failed"):
 Answer = Compacted | Written | Failure
 
 
-def carry_out(file_system: FileSystem, job: Job | ArchiveJob) -> Compacted | Written:
-    """Do what is asked.
+def carry_out(file_system: FileSystem, job: Job | ArchiveJob) -> Iterator[Compacted | Written]:
+    """Do what is asked, and tell of each part of it: the snapshot, or each segment.
 
     Raises:
         WalError: What is read does not verify, or what was written does not.
         OSError: The disk refused.
     """
     if isinstance(job, Job):
-        return compact(file_system, job)
-    return write_archived(file_system, Path(job.segment), Path(job.directory))
+        yield compact(file_system, job)
+        return
+    for segment in job.segments:
+        yield write_archived(file_system, Path(segment), Path(job.directory))
 
 
 def main() -> NoReturn:
-    """Read a job, write what came of it to standard output; end when the input is closed."""
+    """Read a job, write what came of its parts to standard output, a line each; end when the input is closed."""
     os.nice(_NICENESS)
-    job: Job | ArchiveJob = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job | ArchiveJob)
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        # The server was gone before it had asked for anything.
+        os._exit(1)
+    job: Job | ArchiveJob = msgspec.json.decode(line, type=Job | ArchiveJob)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    try:
-        answer: Answer = carry_out(RealFileSystem(), job)
-    except (WalError, OSError) as error:
-        answer = Failure(f"{type(error).__name__}: {error}")
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
+    code = 0
+    for answer in _answers(job):
+        try:
+            sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Nobody is there any more to be told.
+            os._exit(1)
+        code = int(isinstance(answer, Failure))
     # Not an ordinary exit: the watching thread sits in a read that ends only with the server.
-    os._exit(1 if isinstance(answer, Failure) else 0)
+    os._exit(code)
+
+
+def _answers(job: Job | ArchiveJob) -> Iterator[Answer]:
+    try:
+        yield from carry_out(RealFileSystem(), job)
+    except (WalError, OSError) as error:
+        yield Failure(f"{type(error).__name__}: {error}")
 
 
 def _end_with_the_server() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,14 +23,14 @@ from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.layout import ARCHIVE_DIRECTORY, COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
-from wal.segment import first_sequence
+from wal.segment import first_sequence, segment_path
 from wal.settings import CompactionSettings
 from wal.snapshot import list_snapshots, snapshot_path
 
 SNAPSHOTS_KEPT = 2
 
 Runner = Callable[[Job], Awaitable[Compacted]]
-Archiver = Callable[[ArchiveJob], Awaitable[None]]
+Archiver = Callable[[ArchiveJob], AsyncGenerator[int, None]]
 
 
 class CompactionStatus(msgspec.Struct):
@@ -96,7 +96,7 @@ class Compactor:
         self._file_system = file_system or RealFileSystem()
         self._run_job = run or compact_in_child
         # Another process can read the files of this machine, and no others.
-        self._archive_segment: Archiver = self._archive_in_thread if file_system else archive_in_child
+        self._archive_segments: Archiver = self._archive_in_thread if file_system else archive_in_child
         self._retention = retention or ArchiveSettings()
         self._on_failure = on_failure
         self._segments = directory / LOG_DIRECTORY
@@ -250,19 +250,19 @@ class Compactor:
         if len(sequences) < SNAPSHOTS_KEPT:
             return
         await asyncio.to_thread(self._file_system.make_directory, self._archive)
-        for path in await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT]):
-            await self._archive_segment(ArchiveJob(str(path), str(self._archive)))
-            await asyncio.to_thread(self._let_go, path)
+        covered = await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT])
+        if covered:
+            job = ArchiveJob([str(path) for path in covered], str(self._archive))
+            async with contextlib.aclosing(self._archive_segments(job)) as written:
+                async for first in written:
+                    await asyncio.to_thread(self._let_go, first)
         await asyncio.to_thread(self._remove_old, sequences[:-SNAPSHOTS_KEPT])
 
-    def _let_go(self, path: Path) -> None:
-        """Put what was written into its place in the archive, then remove the segment."""
-        first = first_sequence(path.name)
-        if first is None:
-            raise AssertionError(f"{path} was found by its name and has none")
+    def _let_go(self, first: int) -> None:
+        """Put what was written of a segment into its place in the archive, then remove the segment."""
         # Durable and read back in the archive before it goes from the log; a crash between leaves both.
         publish_archived(self._file_system, self._archive, first)
-        self._file_system.remove(path)
+        self._file_system.remove(segment_path(self._segments, first))
 
     def _remove_old(self, snapshots: Sequence[int]) -> None:
         self._file_system.sync_directory(self._segments)
@@ -271,5 +271,7 @@ class Compactor:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
 
-    async def _archive_in_thread(self, job: ArchiveJob) -> None:
-        await asyncio.to_thread(write_archived, self._file_system, Path(job.segment), Path(job.directory))
+    async def _archive_in_thread(self, job: ArchiveJob) -> AsyncGenerator[int, None]:
+        for path in job.segments:
+            written = await asyncio.to_thread(write_archived, self._file_system, Path(path), Path(job.directory))
+            yield written.first

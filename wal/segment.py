@@ -11,13 +11,13 @@ from typing import NamedTuple
 from wal.change import Record, decode_record
 from wal.errors import DamagedError, UnsupportedFormatError
 from wal.file_system import File, FileSystem
+from wal.pacing import PIECE_BYTES
 from wal.record import DIGEST_BYTES, LOG_ID_BYTES, RecordType, Seal, crc32c, decode_seal
 from wal.scanner import Found, Position, Scan, is_zero
 
 SEGMENT_SUFFIX = ".wal"
 SEGMENT_HEADER_BYTES = 4096
 FORMAT_VERSION = 1
-FILL_BYTES = 512 * 1024
 
 _MAGIC = b"ANNOLOG\n"
 # The prefix is the same in every format version, so that a newer one is told apart from damage.
@@ -102,9 +102,9 @@ def fill(file: File, start: int, end: int) -> Iterator[int]:
 
     The caller paces it: one long fill delays the syncs of the log.
     """
-    zeros = memoryview(bytes(FILL_BYTES))
-    for offset in range(start, end, FILL_BYTES):
-        length = min(FILL_BYTES, end - offset)
+    zeros = memoryview(bytes(PIECE_BYTES))
+    for offset in range(start, end, PIECE_BYTES):
+        length = min(PIECE_BYTES, end - offset)
         file.write_at(offset, zeros[:length])
         file.sync()
         yield offset + length

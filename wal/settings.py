@@ -59,7 +59,7 @@ class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
         retry_seconds_max: At most.
     """
 
-    growth_share: Annotated[float, Meta(gt=0)] = 0.5
+    growth_share: Annotated[float, Meta(gt=0)] = 0.75
     growth_bytes_min: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
     age_seconds: Annotated[float, Meta(gt=0)] = 3600.0
     retry_seconds: Annotated[float, Meta(gt=0)] = 10.0

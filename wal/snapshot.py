@@ -20,13 +20,13 @@ from wal import digest
 from wal.block import Block
 from wal.errors import DamagedError, UnsupportedFormatError
 from wal.file_system import File, FileSystem
+from wal.pacing import PacedFile
 from wal.record import DIGEST_BYTES, LOG_ID_BYTES, crc32c
 
 SNAPSHOT_SUFFIX = ".snap"
 SNAPSHOT_VERSION = 1
 SNAPSHOT_HEADER_BYTES = 512
 FRAME_HEADER_BYTES = 32
-SYNC_BYTES = 8 * 1024 * 1024
 
 _MAGIC = b"ANNOSNP\n"
 _FRAME_MAGIC = b"ALSB"
@@ -121,12 +121,10 @@ class SnapshotWriter:
     """
 
     def __init__(self, file: File, header: SnapshotHeader) -> None:
-        self._file = file
+        self._file = PacedFile(file)
         self._header = header
         self._totals = _Totals()
-        self._offset = 0
-        self._synced = 0
-        self._write(_encode_header(header))
+        self._file.write(_encode_header(header))
 
     def add(self, block: Block) -> None:
         """Write a block; those of a kind come together, ascending by position of creation."""
@@ -143,16 +141,8 @@ class SnapshotWriter:
         number = self._totals.blocks
         header = _FRAME.pack(_FRAME_MAGIC, kind, number, len(payload), crc32c(payload), self._header.sequence)
         header += _CHECKSUM.pack(crc32c(header))
-        self._write(header + payload)
+        self._file.write(header + payload)
         return header
-
-    def _write(self, data: bytes) -> None:
-        self._file.write_at(self._offset, data)
-        self._offset += len(data)
-        if self._offset - self._synced >= SYNC_BYTES:
-            # In pieces: one large write-back would delay the syncs of the log.
-            self._file.sync()
-            self._synced = self._offset
 
 
 class SnapshotReader:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,7 +142,7 @@ async def test_an_archiving_child_that_fails_is_told_and_leaves_the_segment(tmp_
     path.parent.mkdir()
     path.write_bytes(bytes(8192))
     with pytest.raises(CompactionError, match="another beginning"):
-        await archive_in_child(ArchiveJob(str(path), str(tmp_path)))
+        await anext(archive_in_child(ArchiveJob([str(path)], str(tmp_path))))
     assert path.exists()
 
 
@@ -232,3 +234,10 @@ async def test_it_is_due_once_when_it_was_asked_for() -> None:
     assert await compactor.compact() is not None
     assert not compactor.is_due()
     await run.close()
+
+
+def test_a_child_whose_server_is_gone_before_it_asked_ends_without_a_word() -> None:
+    """It has nothing to do, and nobody to tell."""
+    command = [sys.executable, "-P", "-m", "wal.child_main"]
+    done = subprocess.run(command, input=b'{"half":', capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")

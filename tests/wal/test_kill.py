@@ -77,6 +77,8 @@ async def test_kill_9_loses_nothing_that_was_said_to_be_durable(tmp_path: Path) 
         if number % 2:
             await_child(process.pid)
             time.sleep(chance.uniform(0, 0.1))
+            # Should that one have ended, the next one is not far.
+            await_child(process.pid)
         else:
             time.sleep(chance.uniform(0, 0.8))
         children = children_of(process.pid)

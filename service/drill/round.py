@@ -1,0 +1,155 @@
+"""One round: load, a fault at a random moment, a restart, and the judgement of all that was said."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from service.client import Client
+from service.drill.checker import Checker
+from service.drill.faults import Fault
+from service.drill.history import Operation, effect_of
+from service.drill.known import Known
+from service.drill.load import Load
+from service.drill.remnants import Remnants, recovered
+from service.drill.scene import Scene
+from service.drill.server_process import ServerProcess, StartError
+from service.drill.sessions import Session
+from service.drill.strace import InjectionError
+from service.drill.survey import Sent, Surveyor
+from service.drill.tally import RoundReport
+from service.drill.violation import Broken, Violation, violation
+from service.drill.workload import labels_of
+from wal.errors import WalError
+from wal.inspection import inspect
+
+_RETRIED_MAX = 300
+_OLDER_MAX = 100
+
+
+class Rounds:
+    """Carries rounds out, one after the other, over one data directory.
+
+    Args:
+        server: Running.
+        sessions: One a client, the first of them the administrator's.
+        users: How many they are.
+        seed: Of the drill.
+        seconds: Of load in a round, about.
+        clock: Gives the times of the history.
+        numbers: Of the requests.
+    """
+
+    def __init__(
+        self,
+        server: ServerProcess,
+        sessions: Sequence[Session],
+        users: int,
+        *,
+        seed: int,
+        seconds: float,
+        clock: Callable[[], float],
+        numbers: Iterator[int],
+    ) -> None:
+        self._server = server
+        self._sessions = sessions
+        self._known = [Known() for _ in range(users)]
+        self._seed = seed
+        self._seconds = seconds
+        self._clock = clock
+        self._numbers = numbers
+        self._checker = Checker()
+        self._older: list[Sent] = []
+        self._remnants = Remnants(server.directory)
+
+    async def run(self, number: int, fault: Fault) -> tuple[RoundReport, list[Operation]]:
+        """Carry out a round; returns it, and the requests of its load.
+
+        Raises:
+            InjectionError: The fault cannot be injected any more.
+        """
+        report = RoundReport(number=number, fault=fault.name, began_at=self._clock())
+        chance = random.Random(f"{self._seed}/{number}/fault")  # noqa: S311 - seeded, so that it can be repeated
+        load, complaints = await self._strike(report, fault, chance)
+        report.exit_code = self._server.process.returncode
+        report.cut_short = self._remnants.cut_short()
+        found: list[Violation] = []
+        if report.exit_code not in fault.exits:
+            wanted = " or ".join(map(str, sorted(fault.exits)))
+            says = f"The server ended with {report.exit_code}, expected {wanted}: {self._server.said()[-1000:]}"
+            found.append(violation(Broken.EXIT, fault.name, says))
+        try:
+            await self._server.start()
+        except StartError as error:
+            found.append(violation(Broken.START, str(self._server.directory), str(error)))
+        else:
+            report.cut_short += recovered(self._server.said())
+            report.recovery_seconds, report.ready_at = self._server.start_seconds, self._clock()
+            found += await self._judge(number, load, fault.problems)
+        report.count(load.operations)
+        report.judge([*complaints, *found])
+        return report, load.operations
+
+    async def _strike(self, report: RoundReport, fault: Fault, chance: random.Random) -> tuple[Load, list[Violation]]:
+        for session in self._sessions:
+            await session.open(self._server.url)
+        load = Load(self._seed, report.number, self._sessions, self._known, self._clock, self._numbers)
+        scene = Scene(self._server, load, chance, self._seconds, self._compact, self._clock)
+        load.start()
+        try:
+            await fault.strike(scene)
+        except InjectionError:
+            if self._server.is_running:
+                raise
+            scene.complaints.append("The server ended before the fault struck.")
+        finally:
+            if self._server.is_running:
+                self._server.kill()
+            await load.stop()
+        report.struck_at, report.felt = scene.struck_at, scene.felt
+        return load, [violation(Broken.FAULT, fault.name, says) for says in scene.complaints]
+
+    async def _judge(self, number: int, load: Load, allowed: frozenset[str]) -> list[Violation]:
+        for session in self._sessions:
+            await session.open(self._server.url)
+        surveyor = Surveyor(number, self._sessions, self._clock, self._numbers)
+        found = await asyncio.to_thread(inspected, self._server.directory)
+        surveys = await surveyor.everything()
+        again = self._again(number, load)
+        await surveyor.retry(again)
+        self._older += [one for one in again if one[0].round == number and _is_done(one[0])]
+        surveys += await surveyor.everything()
+        surveys += await surveyor.by_label(labels_of(number))
+        older = [operation for operation, _ in again if operation.round != number]
+        found += self._checker.check([*load.operations, *surveys], allowed)
+        found += self._checker.check_retries(older)
+        return found
+
+    def _again(self, number: int, load: Load) -> list[Sent]:
+        """Return what is sent again: all that nobody answered, and a sample of what was acknowledged."""
+        chance = random.Random(f"{self._seed}/{number}/again")  # noqa: S311 - as above
+        mutations = [one for one in load.operations if not one.is_read]
+        unknown = [one for one in mutations if one.is_unknown]
+        acknowledged = [one for one in mutations if one.is_acknowledged]
+        sample = chance.sample(acknowledged, min(_RETRIED_MAX, len(acknowledged)))
+        older = chance.sample(self._older, min(_OLDER_MAX, len(self._older)))
+        return [*((one, load.requests[one.number]) for one in (*unknown, *sample)), *older]
+
+    async def _compact(self) -> None:
+        async with Client(self._server.url, token=self._sessions[0].token) as client:
+            await client.compact()
+
+
+def _is_done(operation: Operation) -> bool:
+    return effect_of(operation) is not None
+
+
+def inspected(directory: Path) -> list[Violation]:
+    """Verify all files of a data directory, also while a server runs; returns what does not verify."""
+    try:
+        inspect(directory)
+    except (WalError, OSError) as error:
+        return [violation(Broken.LOG, str(directory), str(error))]
+    return []

@@ -1,0 +1,168 @@
+"""`annolog serve` with a defect on purpose, which the drill must find.
+
+Run as ``python -m tests.drill.broken_server DEFECT``; it takes the options with which a drill starts a server. There is
+no seam for a service that breaks its promises, so its inner parts are replaced; this runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import msgspec
+
+import service.decide.conditions
+import service.decide.idempotency
+import service.server
+from service.cli import run
+from service.commands import Command, Conditions, Entity, Get, List, Page
+from service.decide.decision import Context
+from service.engine import Engine
+from service.kinds.private import IDEMPOTENCY, Answer
+from wal.file_system import File, FileSystem, RealFileSystem
+
+DELAY_SECONDS = 0.1
+LATE_SECONDS = 0.5
+EXIT_UNCLEAN = 9
+_ZEROS = bytes(64)
+
+
+class LateFile:
+    """A file into which the log's records come a moment after they were said to be durable."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._late: list[tuple[int, bytes]] = []
+        self._lock = threading.Lock()
+        self.size = file.size
+        self.drop_cache = file.drop_cache
+        self.sync = file.sync
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write zeros and headers at once, records later."""
+        if not offset or bytes(data[: len(_ZEROS)]) == _ZEROS:
+            self._file.write_at(offset, data)
+            return
+        with self._lock:
+            self._late.append((offset, bytes(data)))
+        threading.Timer(LATE_SECONDS, self._arrive).start()
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Read what was written."""
+        self._arrive()
+        return self._file.read_at(offset, length)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._arrive()
+        self._file.close()
+
+    def _arrive(self) -> None:
+        with self._lock:
+            for offset, data in self._late:
+                self._file.write_at(offset, data)
+            self._late.clear()
+
+
+class SlowFile(LateFile):
+    """A file that takes its time to write."""
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write records after a while, and return only then."""
+        if offset and bytes(data[: len(_ZEROS)]) != _ZEROS:
+            time.sleep(DELAY_SECONDS)
+        self._file.write_at(offset, data)
+
+
+class OtherFileSystem(RealFileSystem):
+    """The one of this machine, with other files for the log."""
+
+    def __init__(self, wrap: Callable[[File], File]) -> None:
+        self._wrap = wrap
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open a file."""
+        file = super().open(path, create=create)
+        return self._wrap(file) if path.parent.name == "log" else file
+
+
+class LeakyEngine(Engine):
+    """Tells of what is not durable yet."""
+
+    async def get(self, query: Get) -> Entity:
+        """Return an entity at once."""
+        return self._get(query)[0]
+
+    async def page(self, query: List) -> Page:
+        """Return a page at once."""
+        return self._list(query)
+
+
+def early() -> FileSystem:
+    """Acknowledge before it is written: a kill loses the last of it."""
+    return OtherFileSystem(LateFile)
+
+
+def leaky() -> FileSystem:
+    """Acknowledge when it is durable, but show it before."""
+    _replace(service.server, "Engine", LeakyEngine)
+    return OtherFileSystem(SlowFile)
+
+
+def forgetful() -> None:
+    """Forget at each start all idempotency keys from before it."""
+    started = time.time_ns() // 1000
+
+    def answer(context: Context, command: Command) -> Answer | None:
+        if command.idempotency is None:
+            return None
+        value = context.state.tables[IDEMPOTENCY.name].value(command.idempotency.id)
+        found = None if value is None else msgspec.json.decode(value, type=Answer)
+        return found if found is not None and found.time >= started else None
+
+    _replace(service.decide.idempotency, "_answer", answer)
+
+
+def loose() -> None:
+    """Look at no `If-Match`."""
+
+    def check(_conditions: Conditions, _key: str, _version: int | None) -> None:
+        return
+
+    _replace(service.decide.conditions, "_check", check)
+
+
+def unclean() -> None:
+    """End a shutdown with an exit code that says that something went wrong."""
+    atexit.register(os._exit, EXIT_UNCLEAN)
+
+
+def _replace(module: ModuleType, name: str, part: object) -> None:
+    setattr(module, name, part)
+
+
+DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean)
+}
+
+
+@click.command()
+@click.argument("defect", type=click.Choice(list(DEFECTS)))
+@click.option("--port", type=int)
+@click.option("--data-dir")
+@click.option("--config", type=click.Path(path_type=Path))
+def main(defect: str, port: int, data_dir: str, config: Path) -> None:
+    """Serve."""
+    flags: dict[str, dict[str, Any]] = {"server": {"port": port}, "data": {"directory": data_dir}}
+    run(config, flags, DEFECTS[defect]())
+
+
+if __name__ == "__main__":
+    main()

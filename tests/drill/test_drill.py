@@ -1,0 +1,151 @@
+"""Whole drills of real processes: a sound server passes, and servers that are broken on purpose do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def drill(tmp_path: Path, *options: str, defect: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a drill whose temporary folder is in `tmp_path`."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    server = ["--server", shlex.join([sys.executable, "-m", "tests.drill.broken_server", defect])] if defect else []
+    command = [sys.executable, "-m", "service.cli", "drill", "--seed", "11", *options, *server]
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT, env=environment)
+
+
+def left(tmp_path: Path) -> list[Path]:
+    """Return the folders that a drill has left behind."""
+    return list((tmp_path / "scratch").iterdir())
+
+
+def test_a_sound_server_passes_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    """Two rounds, a table, a report, and the seed."""
+    report = tmp_path / "report"
+    options = ("--rounds", "2", "--clients", "5", "--seconds", "0.8", "--report", str(report))
+    ended = drill(tmp_path, *options, "--faults", "kill,term")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "seed 11" in ended.stderr
+    assert "All is well" in ended.stdout
+    assert left(tmp_path) == []
+    members = json.loads((report / "drill.json").read_text())
+    assert [one["number"] for one in members["rounds"]] == [1, 2]
+    for one in members["rounds"]:
+        assert one["acknowledged"] > 20
+        assert one["read"] > 5
+        assert one["retried"] > 20
+        assert one["exit_code"] == {"kill": -9, "term": 0}[one["fault"]]
+        assert one["felt"]
+        assert one["recovery_seconds"] > 0
+
+
+def test_faults_of_every_kind_are_injected_and_felt(tmp_path: Path) -> None:
+    """The seed draws each of them once; the server ends as it is to end."""
+    report = tmp_path / "report"
+    options = ("--rounds", "4", "--clients", "5", "--seconds", "0.5", "--report", str(report), "--seed", "8")
+    ended = drill(tmp_path, *options, "--faults", "kill-in-start,kill-writer,kill-compaction,pause")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rounds = json.loads((report / "drill.json").read_text())["rounds"]
+    assert {one["fault"] for one in rounds} == {"kill-in-start", "kill-writer", "kill-compaction", "pause"}
+    for one in rounds:
+        assert one["exit_code"] == (1 if one["fault"] == "kill-writer" else -9)
+        assert one["felt"] or one["fault"] == "kill-compaction"
+
+
+@pytest.mark.parametrize(
+    ("defect", "fault", "sort"),
+    [("early", "kill", "lost"), ("forgetful", "kill", "answer changed"), ("unclean", "term", "exit")],
+)
+def test_a_broken_server_is_found(tmp_path: Path, defect: str, fault: str, sort: str) -> None:
+    """Exit code 1, the history of one entity, the folder that is kept, and the command that does it again."""
+    ended = drill(tmp_path, "--rounds", "4", "--clients", "8", "--seconds", "0.8", "--faults", fault, defect=defect)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert f"VIOLATION, {sort}: " in ended.stdout
+    (folder,) = left(tmp_path)
+    assert f"kept in {folder}" in ended.stdout
+    assert (folder / "data" / "log").is_dir()
+    assert "annolog drill --seed 11 --rounds " in ended.stdout
+    assert f"broken_server {defect}" in ended.stdout
+
+
+def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
+    """The data, the settings, and what the server logged."""
+    folder = tmp_path / "mine"
+    options = ("--rounds", "1", "--clients", "2", "--seconds", "0.2", "--faults", "kill", "--data-dir", str(folder))
+    assert drill(tmp_path, *options).returncode == 0
+    assert {path.name for path in folder.iterdir()} == {"data", "drill.toml", "server.log"}
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    """Exit code 2, and it is left alone."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "precious").touch()
+    ended = drill(tmp_path, "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 2
+    assert "holds precious, expected an empty folder or a new one" in ended.stderr
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["precious"]
+
+
+def test_a_fault_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    """Exit code 2, before anything is started."""
+    ended = drill(tmp_path, "--faults", "lying-disk")
+    assert ended.returncode == 2
+    assert "'lying-disk' found, expected one or more of kill" in ended.stderr
+    assert left(tmp_path) == []
+
+
+def test_a_server_that_does_not_start_is_no_violation(tmp_path: Path) -> None:
+    """Exit code 2, with what it said."""
+    ended = drill(tmp_path, "--server", f"{sys.executable} -c 'raise SystemExit(\"no such thing\")'")
+    assert ended.returncode == 2
+    assert "ended at its start with code 1: no such thing" in ended.stderr
+
+
+def test_a_command_that_starts_the_server_as_its_child_is_refused(tmp_path: Path) -> None:
+    """Faults would hit the wrong process."""
+    wrapper = tmp_path / "wrapper.sh"
+    wrapper.write_text(f'#!/bin/sh\n{sys.executable} -m service.cli serve "$@"\nexit $?\n')
+    wrapper.chmod(0o700)
+    ended = drill(tmp_path, "--server", str(wrapper))
+    assert ended.returncode == 2
+    assert "Give a command that becomes the server" in ended.stderr
+
+
+@pytest.mark.parametrize(("server", "says"), [("no-such-command", "cannot be started"), ("'", "cannot be read as a")])
+def test_a_command_that_cannot_be_started_is_usage(tmp_path: Path, server: str, says: str) -> None:
+    """Exit code 2, which is no violation."""
+    ended = drill(tmp_path, "--server", server)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert left(tmp_path) == []
+
+
+def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    """Exit code 130; neither a server nor a folder remains."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "service.cli", "drill", "--rounds", "9", "--clients", "2"]
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as running:
+        while not (lock := next(scratch.glob("*/data/LOCK"), None)) or not lock.read_bytes().strip():
+            assert running.poll() is None
+            time.sleep(0.02)
+        pid = json.loads(lock.read_bytes().partition(b"\n")[0])["pid"]
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    assert b"interrupted" in said
+    assert left(tmp_path) == []
+    assert not Path(f"/proc/{pid}").exists()

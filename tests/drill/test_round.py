@@ -1,0 +1,74 @@
+"""What a round finds besides the history: damage in the files, and complaints of a fault."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from service.drill.load import Load
+from service.drill.round import inspected
+from service.drill.scene import Scene
+from service.drill.server_process import ServerProcess
+from service.drill.violation import Broken
+from tests.harness import open_engine
+from tests.test_tidy import ROOT, imported
+
+PURE = ("history", "violation", "timeline", "ledger", "answers", "checker", "known", "reading", "tally", "figures")
+
+
+async def test_damage_in_the_log_is_a_violation(tmp_path: Path) -> None:
+    """One bit of a sealed segment; before that nothing is found."""
+    directory = tmp_path / "data"
+    async with open_engine(directory):
+        pass
+    assert inspected(directory) == []
+    (segment,) = (directory / "log").glob("*.wal")
+    with segment.open("r+b") as file:
+        byte = file.read(1)[0]
+        file.seek(0)
+        file.write(bytes([byte ^ 1]))
+    (found,) = inspected(directory)
+    assert found.broken is Broken.LOG
+    assert str(segment) in found.says
+
+
+def test_a_directory_without_a_log_is_a_violation(tmp_path: Path) -> None:
+    """A server that runs has one."""
+    assert [one.broken for one in inspected(tmp_path)] == [Broken.LOG]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Return a scene without clients, before a server that has not been started."""
+
+    async def compact() -> None:
+        """Do nothing."""
+
+    load = Load(1, 1, [], [], lambda: 1.5, itertools.count(1))
+    return Scene(ServerProcess(tmp_path), load, random.Random(1), 0.01, compact, lambda: 2.5)
+
+
+async def test_writes_that_do_not_come_back_are_a_complaint(scene: Scene) -> None:
+    """With what came before."""
+    await scene.must_acknowledge(0.05, "a pause")
+    assert scene.complaints == ["No write was acknowledged within 0.05 s after a pause."]
+
+
+def test_a_process_that_is_gone_cannot_be_signalled(scene: Scene) -> None:
+    """Nor one that never was."""
+    assert not scene.signal_process(None, signal.SIGKILL)
+    assert not scene.signal_process(2**22 + 1, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_judge_does_no_io(module: str) -> None:
+    """It reads no clock and no file, and knows no loop."""
+    path = ROOT / "service" / "drill" / f"{module}.py"
+    assert ast.parse(path.read_text())
+    foreign = {"asyncio", "aiohttp", "os", "time", "pathlib", "subprocess", "service.client", "wal"}
+    assert not {name for name in imported(path) if name in foreign or name.partition(".")[0] in foreign}
