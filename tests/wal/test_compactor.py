@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
@@ -241,3 +242,20 @@ def test_a_child_whose_server_is_gone_before_it_asked_ends_without_a_word() -> N
     command = [sys.executable, "-P", "-m", "wal.child_main"]
     done = subprocess.run(command, input=b'{"half":', capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_a_child_that_cannot_answer_ends_with_a_line_and_no_traceback() -> None:
+    """Not only when its server is gone; found by failing each `write` of a real compaction."""
+    command = [sys.executable, "-P", "-m", "wal.child_main"]
+    job = msgspec.json.encode(ArchiveJob(["/nowhere/00000000000000000001.wal"], "/nowhere"))
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE) as child,
+    ):
+        assert child.stdin is not None
+        child.stdin.write(job + b"\n")
+        child.stdin.flush()
+        assert child.wait(20) == 1
+        assert child.stderr is not None
+        (line,) = child.stderr.read().decode().splitlines()
+    assert line.startswith("annolog: a compaction cannot tell its server what came of it: [Errno 28]")
