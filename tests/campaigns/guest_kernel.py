@@ -29,6 +29,7 @@ from wal.settings import LogSettings
 SETTINGS = LogSettings(segment_bytes=64 * 1024, record_bytes_max=4096, fill_pause_ms=0, retry_seconds=0.05)
 _IMAGE_BYTES = 48 * MEGABYTE
 _BOOT_SECONDS = 60.0
+_JUMPING_SECONDS = 1.5
 _VALUE_BYTES = 180
 _DAY_MICROSECONDS = 86_400_000_000
 _DISK = Path("/mnt")
@@ -74,7 +75,7 @@ def crash(
         place: An empty directory that the guest sees too.
         chance: Draws what it does and when it crashes.
         lying: With a disk whose syncs do nothing.
-        clock: As for `init_script`; then all of it passes before the crash.
+        clock: As for `init_script`; then the crash comes later, and some jumps before it.
     """
     image = place / "image"
     format_image(image, _IMAGE_BYTES)
@@ -89,7 +90,7 @@ def crash(
     with started(guest(image, init), place) as process:
         if not _is_working(place, process):
             raise RuntimeError(f"the guest does not work: {told(place)}")
-        time.sleep(chance.uniform(0.05, 1.5) + 0.15 * len(clock))
+        time.sleep(chance.uniform(0.05, 1.5) + (_JUMPING_SECONDS if clock else 0))
         end(process.pid)
     spoken = said(told(place)[0].replace("\r", ""))
     with ext4(image, place / "disk") as disk:

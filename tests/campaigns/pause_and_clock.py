@@ -23,6 +23,7 @@ from wal.errors import WalError
 _SECONDS = 30.0
 _DAY = 86_400
 _SMALL = 20
+_JUMPS = 300
 _GROUPS = Path("/sys/fs/cgroup/memory")
 Case = Callable[[Path, random.Random], str | None]
 
@@ -108,8 +109,10 @@ def deposed_writer(place: Path, chance: random.Random) -> str | None:
 
 def jumping_clock(place: Path, chance: random.Random) -> str | None:
     """The clock on the wall of a guest kernel jumps by days, back and forth, under load; then the guest crashes."""
-    clock = [round(time.time()) + chance.randint(-5 * _DAY, 5 * _DAY) for _ in range(8)]
-    _, wrong = guest_kernel.crash(place, chance, clock=[*clock, max(clock) + 2 * _DAY, min(clock)])
+    # Each second jump goes further than any before, so that some do whenever the driver begins and the guest crashes.
+    begin = round(time.time())
+    clock = [begin + step * _DAY - (step % 2) * chance.randint(_DAY, 9 * _DAY) for step in range(_JUMPS)]
+    _, wrong = guest_kernel.crash(place, chance, clock=clock)
     return wrong
 
 
