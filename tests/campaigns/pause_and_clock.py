@@ -235,5 +235,5 @@ CAMPAIGN = Campaign(
     "too little memory",
     full=70,
     run=run,
-    needs=(ROOT, "prlimit", "linux.uml", "mkfs.ext4", "mount"),
+    needs=(ROOT, "prlimit", "linux.uml", "setpriv", "mkfs.ext4", "mount"),
 )
