@@ -29,7 +29,7 @@ from wal.settings import LogSettings
 SETTINGS = LogSettings(segment_bytes=64 * 1024, record_bytes_max=4096, fill_pause_ms=0, retry_seconds=0.05)
 _IMAGE_BYTES = 48 * MEGABYTE
 _BOOT_SECONDS = 60.0
-_JUMPING_SECONDS = 1.5
+_JUMPED, _JUMPS = "jumped", 5
 _MINUTE = 60.0
 _VALUE_BYTES = 180
 _DAY_MICROSECONDS = 86_400_000_000
@@ -44,7 +44,7 @@ def init_script(plan: Plan, clock: Sequence[int] = ()) -> str:
         plan: Of the driver.
         clock: What the clock on the wall is set to, every tenth of a second, in seconds since 1970 UTC.
     """
-    jumps = "".join(f"date -s @{second} > /dev/null; sleep 0.1; " for second in clock)
+    jumps = "".join(f"date -s @{second} > /dev/null; echo {_JUMPED}; sleep 0.1; " for second in clock)
     arguments = [str(_DISK / "data"), msgspec.json.encode(plan).decode()]
     driver = shlex.join([sys.executable, "-m", "tests.campaigns.driver", *arguments])
     return f"""#!/bin/sh
@@ -96,7 +96,9 @@ def crash(
     with started(guest(image, init), place) as process:
         if not _is_working(place, process):
             raise RuntimeError(f"the guest does not work: {told(place)}")
-        time.sleep(chance.uniform(0.05, 1.5) + (_JUMPING_SECONDS if clock else 0))
+        if clock:
+            _await_jumps(place, told(place)[0].count(_JUMPED) + _JUMPS)
+        time.sleep(chance.uniform(0.05, 1.5))
         end(process.pid)
     if abs(_clock_offset() - offset) > _MINUTE:
         raise RuntimeError("THE CLOCK OF THIS MACHINE HAS JUMPED: set it right; something escaped from the guest")
@@ -109,6 +111,12 @@ def crash(
         if clock and not _has_jumped(disk / "data"):
             raise RuntimeError("the clock has not jumped")
     return spoken, judge({}, spoken, found, _VALUE_BYTES)
+
+
+def _await_jumps(place: Path, jumps: int) -> None:
+    deadline = time.monotonic() + _BOOT_SECONDS
+    while told(place)[0].count(_JUMPED) < jumps and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _clock_offset() -> float:
