@@ -62,6 +62,11 @@ def main() -> NoReturn:
         except BrokenPipeError:
             # Nobody is there any more to be told.
             os._exit(1)
+        except OSError as error:
+            # The server learns of it by the end: what was done has temporary names, and is done again.
+            sys.stderr.write(f"annolog: a compaction cannot tell its server what came of it: {error}.\n")
+            sys.stderr.flush()
+            os._exit(1)
         code = int(isinstance(answer, Failure))
     # Not an ordinary exit: the watching thread sits in a read that ends only with the server.
     os._exit(code)

@@ -6,7 +6,6 @@ does. A request is a header, whose first one for a file carries its descriptor, 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
@@ -70,7 +69,18 @@ def write(descriptor: int, offset: int, data: memoryview) -> int:
     return 0
 
 
+def run(connection: socket.socket) -> int:
+    """Serve, and return the exit code: 1 if an answer could not be given, which the server learns from the end."""
+    try:
+        main(connection)
+    except ConnectionError:
+        # A server that was killed leaves nobody to answer.
+        return 0
+    except OSError as error:
+        sys.stderr.write(f"annolog: the log's writer cannot talk to its server: {error}. The next start decides.\n")
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    # A server that was killed leaves nobody to answer.
-    with contextlib.suppress(ConnectionError):
-        main(socket.socket(fileno=int(sys.argv[1])))
+    sys.exit(run(socket.socket(fileno=int(sys.argv[1]))))

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from tests.campaigns import compaction_kills, cut, errors, flip, fuzz_http, model, power, sectors, seeded_bugs
+from tests.campaigns import (
+    compaction_kills,
+    cut,
+    errno_sweep,
+    errors,
+    flip,
+    fuzz_http,
+    guest_kernel,
+    model,
+    pause_and_clock,
+    power,
+    sectors,
+    seeded_bugs,
+    small_disk,
+    syscall_kill,
+)
 from tests.campaigns.campaign import Campaign
 
 CAMPAIGNS: tuple[Campaign, ...] = (
@@ -15,4 +30,9 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     compaction_kills.CAMPAIGN,
     seeded_bugs.CAMPAIGN,
     fuzz_http.CAMPAIGN,
+    syscall_kill.CAMPAIGN,
+    errno_sweep.CAMPAIGN,
+    small_disk.CAMPAIGN,
+    guest_kernel.CAMPAIGN,
+    pause_and_clock.CAMPAIGN,
 )

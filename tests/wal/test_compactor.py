@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
@@ -278,3 +279,20 @@ async def test_old_snapshots_go_although_a_segment_cannot_be_archived() -> None:
     assert len(told) == 4
     assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 2
     await run.close()
+
+
+def test_a_child_that_cannot_answer_ends_with_a_line_and_no_traceback() -> None:
+    """Not only when its server is gone; found by failing each `write` of a real compaction."""
+    command = [sys.executable, "-P", "-m", "wal.child_main"]
+    job = msgspec.json.encode(ArchiveJob(["/nowhere/00000000000000000001.wal"], "/nowhere"))
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE) as child,
+    ):
+        assert child.stdin is not None
+        child.stdin.write(job + b"\n")
+        child.stdin.flush()
+        assert child.wait(20) == 1
+        assert child.stderr is not None
+        (line,) = child.stderr.read().decode().splitlines()
+    assert line.startswith("annolog: a compaction cannot tell its server what came of it: [Errno 28]")

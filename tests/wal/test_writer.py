@@ -390,3 +390,19 @@ async def test_a_failed_sync_is_not_tried_again(tmp_path: Path) -> None:
     assert (error.errno, file.syncs) == (errno.EIO, 1)
     file.close()
     await thread.stop()
+
+
+class MuteSocket(socket.socket):
+    """One that takes nothing."""
+
+    def sendall(self, _data: Any, _flags: int = 0, /) -> None:
+        """Fail as no closed connection does."""
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+
+def test_a_writer_that_cannot_answer_ends_with_a_line_and_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    """The server learns of it by its end; found by failing each `sendto` of a real writer."""
+    with MuteSocket() as connection:
+        assert writer_main.run(connection) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("annolog: the log's writer cannot talk to its server: [Errno 105]")
