@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -66,13 +67,14 @@ def test_faults_of_every_kind_are_injected_and_felt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("defect", "fault", "sort"),
-    [("early", "kill", "lost"), ("forgetful", "kill", "answer changed"), ("unclean", "term", "exit")],
+    [("early", "kill", "(lost|older)"), ("forgetful", "kill", "answer changed"), ("unclean", "term", "exit")],
 )
 def test_a_broken_server_is_found(tmp_path: Path, defect: str, fault: str, sort: str) -> None:
     """Exit code 1, the history of one entity, the folder that is kept, and the command that does it again."""
     ended = drill(tmp_path, "--rounds", "4", "--clients", "8", "--seconds", "0.8", "--faults", fault, defect=defect)
     assert ended.returncode == 1, ended.stdout + ended.stderr
-    assert f"VIOLATION, {sort}: " in ended.stdout
+    # Which of the last writes a kill strikes is chance: one that made an entity, or one that changed one.
+    assert re.search(f"VIOLATION, {sort}: ", ended.stdout), ended.stdout
     (folder,) = left(tmp_path)
     assert f"kept in {folder}" in ended.stdout
     assert (folder / "data" / "log").is_dir()
