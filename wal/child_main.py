@@ -6,6 +6,7 @@ input does, that is, with the server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -20,6 +21,7 @@ from wal.compaction import Compacted, Job, compact
 from wal.file_system import FileSystem, RealFileSystem
 
 _NICENESS = 19
+_IDLE_SECONDS = 60.0
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failed"):
@@ -47,7 +49,7 @@ def carry_out(file_system: FileSystem, job: Job | ArchiveJob) -> Iterator[Compac
 
 def main() -> NoReturn:
     """Read a job, write what came of its parts to standard output, a line each; end when the input is closed."""
-    os.nice(_NICENESS)
+    _give_way()
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
         # The server was gone before it had asked for anything.
@@ -70,6 +72,21 @@ def main() -> NoReturn:
         code = int(isinstance(answer, Failure))
     # Not an ordinary exit: the watching thread sits in a read that ends only with the server.
     os._exit(code)
+
+
+def _give_way() -> None:
+    """Use the processor only while nobody else wants it; after a minute take the smallest share, so as to get on.
+
+    A low priority alone is not enough: who is to be woken may have to wait for some milliseconds until the process that
+    runs has used its slice up, whatever its share, and a request is woken several times (`docs/performance.md`).
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(PermissionError):
+        # Where a sandbox does not allow it, it is the smallest share from the beginning.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    after = threading.Timer(_IDLE_SECONDS, os.sched_setscheduler, (os.getpid(), os.SCHED_OTHER, os.sched_param(0)))
+    after.daemon = True
+    after.start()
 
 
 def _answers(job: Job | ArchiveJob) -> Iterator[Answer]:

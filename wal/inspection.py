@@ -8,7 +8,8 @@ state that was sealed, is left to the next start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from wal.file_system import FileSystem, ReadOnlyFileSystem
 from wal.index_builder import IndexBuilder, check_index
 from wal.judgement import REMEDY, Segment
 from wal.layout import SNAPSHOT_DIRECTORY
-from wal.looking import read_whole, scan_judged, segment_paths, while_files_move
+from wal.looking import moved, read_header, read_whole, scan_judged, segment_paths, while_files_move
 from wal.record import RecordType, Seal, decode_seal
 from wal.scanner import Found
 from wal.segment import read_segment, scan_segment
@@ -128,8 +129,7 @@ def records(
             return
         if index + 1 < len(segments) and segments[index + 1].header.first <= first:
             continue
-        header, data = read_whole(files, segment.path)
-        for found in scan_segment(header, data):
+        for found in _scan(files, directory, segment):
             if first <= found.header.sequence <= last:
                 yield found.header.sequence, _content(found)
 
@@ -139,8 +139,33 @@ def _content(found: Found) -> Record | Seal:
     return decode_record(found.payload) if is_transaction else decode_seal(found.payload)
 
 
+def _scan(files: FileSystem, directory: Path, segment: Segment) -> Iterable[Found]:
+    """Return the records of a segment, wherever it lies by now; none if retention has let it go."""
+    try:
+        return scan_segment(*read_whole(files, segment.path))
+    except FileNotFoundError:
+        now = moved(files, directory, segment.path)
+        return () if now is None else scan_segment(*read_whole(files, now))
+
+
 def _segments(files: FileSystem, directory: Path) -> list[Segment]:
-    return [Segment(path, read_whole(files, path)[0]) for path in segment_paths(files, directory).values()]
+    segments: list[Segment] = []
+    for path in segment_paths(files, directory).values():
+        found = _headed(files, directory, path)
+        if found is None:
+            # Retention has let it go, and what is older went before it.
+            segments.clear()
+        else:
+            segments.append(found)
+    return segments
+
+
+def _headed(files: FileSystem, directory: Path, path: Path) -> Segment | None:
+    try:
+        return Segment(path, read_header(files, path))
+    except FileNotFoundError:
+        now = moved(files, directory, path)
+        return None if now is None else Segment(now, read_header(files, now))
 
 
 class _Inspector:
@@ -158,10 +183,37 @@ class _Inspector:
         for segment in segments:
             if segment.header.log_id != log_id:
                 self._refuse(segment.path, segment.header.first, f"log {segment.header.log_id.hex()}", log_id.hex())
-        reports = [self._segment(segments, index) for index in range(len(segments))]
+        reports: list[SegmentReport] = []
+        for index in range(len(segments)):
+            if not self._followed(segments, index, reports):
+                # Retention has let it go, and what is older went before it.
+                reports.clear()
         snapshots = self._directory / SNAPSHOT_DIRECTORY
-        sequences = list_snapshots(self._files, snapshots)
-        return Inspection(log_id.hex(), reports, [self._snapshot(snapshot_path(snapshots, one)) for one in sequences])
+        found = [self._kept(snapshots, one) for one in list_snapshots(self._files, snapshots)]
+        return Inspection(log_id.hex(), reports, [one for one in found if one is not None])
+
+    def _kept(self, snapshots: Path, sequence: int) -> SnapshotReport | None:
+        """Report of a snapshot, None if a newer one has taken its place meanwhile."""
+        try:
+            return self._snapshot(snapshot_path(snapshots, sequence))
+        except FileNotFoundError:
+            if sequence in list_snapshots(self._files, snapshots):
+                raise
+            return None
+
+    def _followed(self, segments: list[Segment], index: int, reports: list[SegmentReport]) -> bool:
+        """Report of a segment, into the archive if it goes there meanwhile; tell if it is there at all."""
+        for _ in range(2):
+            try:
+                reports.append(self._segment(segments, index))
+            except FileNotFoundError:
+                now = moved(self._files, self._directory, segments[index].path)
+                if now is None:
+                    return False
+                segments[index] = Segment(now, segments[index].header)
+            else:
+                return True
+        raise FileNotFoundError(errno.ENOENT, "the segment is gone", str(segments[index].path))
 
     def _segment(self, segments: list[Segment], index: int) -> SegmentReport:
         segment = segments[index]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from wal.archive_file import archived_sequence, read_archived
+from wal.archive_file import archive_path, archived_sequence, read_archived, read_member
 from wal.decision import Last, Row, Verdict, decide
 from wal.errors import WalError
 from wal.file_system import FileSystem
 from wal.judgement import Replayed, Segment, damage_of, facts_of, is_empty_tail, last_of
 from wal.layout import ARCHIVE_DIRECTORY, LOG_DIRECTORY
 from wal.scanner import Ending, Found
-from wal.segment import SegmentHeader, first_sequence, read_segment, scan_segment
+from wal.segment import (
+    SegmentHeader,
+    decode_segment_header,
+    first_sequence,
+    read_segment,
+    read_segment_header,
+    scan_segment,
+)
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
@@ -51,14 +59,45 @@ def segment_paths(files: FileSystem, directory: Path) -> dict[int, Path]:
     # The log first: what is archived meanwhile is found twice, and never missed.
     places = ((directory / LOG_DIRECTORY, first_sequence), (directory / ARCHIVE_DIRECTORY, archived_sequence))
     paths: dict[int, Path] = {}
-    for place, sequence_of in places:
+    for place, told in places:
         for name in files.list(place):
-            first = sequence_of(name)
+            first = told(name)
             if first is not None:
                 paths.setdefault(first, place / name)
     if not paths:
         raise NoLogError(f"{directory} holds no log: there is no segment in {directory / LOG_DIRECTORY}.")
     return dict(sorted(paths.items()))
+
+
+def moved(files: FileSystem, directory: Path, path: Path) -> Path | None:
+    """Return where a segment lies that is not any more where it was found, None if retention has let it go.
+
+    Raises:
+        FileNotFoundError: It is in neither place, and something older is: it did not go the way of retention.
+    """
+    archive, first = directory / ARCHIVE_DIRECTORY, sequence_of(path)
+    now, names = archive_path(archive, first), files.list(archive)
+    if now.name in names and now != path:
+        return now
+    if any(older <= first for older in map(archived_sequence, names) if older is not None):
+        raise FileNotFoundError(errno.ENOENT, "the segment is gone", str(path))
+    return None
+
+
+def sequence_of(path: Path) -> int:
+    """Return the first sequence of a segment, which its name tells, in the log or the archive."""
+    first = archived_sequence(path.name) or first_sequence(path.name)
+    if first is None:
+        raise AssertionError(f"{path} was found by its name and has none")
+    return first
+
+
+def read_header(files: FileSystem, path: Path) -> SegmentHeader:
+    """Return the header of a segment of the log or the archive; raises as `read_whole`, of what it reads."""
+    first = archived_sequence(path.name)
+    if first is None:
+        return read_segment_header(files, path)
+    return decode_segment_header(read_member(files, path, first, 0), path)
 
 
 def read_whole(files: FileSystem, path: Path) -> tuple[SegmentHeader, bytes]:

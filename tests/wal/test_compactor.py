@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -296,3 +298,15 @@ def test_a_child_that_cannot_answer_ends_with_a_line_and_no_traceback() -> None:
         assert child.stderr is not None
         (line,) = child.stderr.read().decode().splitlines()
     assert line.startswith("annolog: a compaction cannot tell its server what came of it: [Errno 28]")
+
+
+def test_a_child_gives_way_to_everybody_else() -> None:
+    """It runs while a processor has nothing else to do, before it even knows its job."""
+    command = [sys.executable, "-P", "-m", "wal.child_main"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 20
+        while (os.sched_getscheduler(child.pid), os.getpriority(os.PRIO_PROCESS, child.pid)) != (os.SCHED_IDLE, 19):
+            assert time.monotonic() < deadline, "it does not give way"
+            time.sleep(0.01)
+        assert child.stdin is not None
+        child.stdin.close()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
+from tests.wal.archiving import archive_segment
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
 from tests.wal.model import DictState, put
 from wal.archive_file import read_archived
 from wal.change import Record
 from wal.errors import DamagedError
+from wal.file_system import File, FileSystem
 from wal.inspection import inspect, records
 from wal.looking import NoLogError
 from wal.opening import open_log
@@ -165,3 +169,57 @@ async def test_a_log_is_looked_at_while_it_is_written(tmp_path: Path) -> None:
     assert seen == sorted(seen)
     assert len(seen) > 2
     assert inspect(tmp_path).segments[-1].end == "shut down"
+
+
+class Moving:
+    """A disk on which a server archives each segment, or lets it go, just when it is about to be read.
+
+    Args:
+        disk: Where.
+        opening: At which opening of a file it is moved.
+        lets_go: Retention takes the oldest archived segment at each such moment too.
+    """
+
+    def __init__(self, disk: SimulatedDisk, opening: int, *, lets_go: bool) -> None:
+        self._disk = disk
+        self._opening = opening
+        self._lets_go = lets_go
+        self._opened: Counter[Path] = Counter()
+        self.moved: list[Path] = []
+        self.list = disk.list
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open, after what the server does."""
+        self._opened[path] += 1
+        is_last = path.name == [name for name in self._disk.list(LOG) if name.endswith(".wal")][-1]
+        if self._opened[path] == self._opening and path.parent == LOG and not is_last:
+            archive_segment(self._disk, path, ARCHIVE)
+            self._disk.remove(path)
+            self.moved.append(path)
+            if self._lets_go:
+                for name in self._disk.list(ARCHIVE)[:2]:
+                    self._disk.remove(ARCHIVE / name)
+        return self._disk.open(path, create=create)
+
+
+@pytest.mark.parametrize("opening", [1, 2, 3])
+@pytest.mark.parametrize("lets_go", [False, True])
+async def test_segments_that_are_archived_one_after_the_other_are_followed(opening: int, *, lets_go: bool) -> None:
+    """However many go between two looks; found by a drill whose server archived faster than it was looked at."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    for _ in range(3):
+        await run.append(20)
+        await run.compact()
+    await run.append(350)
+    await run.close()
+    expected = inspect(DIRECTORY, file_system=disk)
+    files = Moving(disk, opening, lets_go=lets_go)
+    found = inspect(DIRECTORY, file_system=cast("FileSystem", files))
+    assert len(files.moved) > 6
+    count = len(found.segments)
+    assert count >= (1 if lets_go else len(expected.segments))
+    assert [one.first for one in found.segments] == [one.first for one in expected.segments[-count:]]
+    assert [one.last for one in found.segments] == [one.last for one in expected.segments[-count:]]
+    inspect(DIRECTORY, file_system=disk)
