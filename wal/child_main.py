@@ -18,7 +18,8 @@ import msgspec
 
 from wal.archive import ArchiveJob, Written, write_archived
 from wal.compaction import Compacted, Job, compact
-from wal.file_system import FileSystem, RealFileSystem
+from wal.file_system import FileSystem
+from wal.pacing import PacedFileSystem
 
 _NICENESS = 19
 _IDLE_SECONDS = 60.0
@@ -91,7 +92,7 @@ def _give_way() -> None:
 
 def _answers(job: Job | ArchiveJob) -> Iterator[Answer]:
     try:
-        yield from carry_out(RealFileSystem(), job)
+        yield from carry_out(PacedFileSystem(), job)
     except Exception as error:  # noqa: BLE001 - whatever it is, the server can only be told
         # Not raised: the interpreter's ordinary end would wait for the watching thread, and abort.
         yield Failure(f"{type(error).__name__}: {error}")
