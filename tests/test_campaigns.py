@@ -40,7 +40,7 @@ def test_what_came_of_campaigns_is_told(
 
     def run(task: Task) -> Result:
         asked.append(task)
-        return Result(task.size, findings)
+        return Result(task.size, findings, {"changes": 12345, "by call": {"write": 3}, "worst": 0.25})
 
     campaign = Campaign("one", "nothing lost in {states} states", 70, run, needs)
     monkeypatch.setattr(command, "CAMPAIGNS", (campaign,))
@@ -50,6 +50,7 @@ def test_what_came_of_campaigns_is_told(
     (found,) = json.loads((tmp_path / "campaigns.json").read_text())
     assert found["missing"] == list(needs)
     assert all(finding in done.output for finding in findings)
+    assert needs or "{'write': 3} by call, 12,345 changes, 0.25 worst" in done.output
 
 
 def test_a_campaign_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,8 +70,13 @@ def lines(found: list[Told]) -> list[str]:
     for one in found:
         figures = one.result.figures if one.result else {}
         if figures:
-            told.append(f"{one.name}: " + ", ".join(f"{figures[name]:,} {name}" for name in sorted(figures)))
+            told.append(f"{one.name}: " + ", ".join(f"{_shown(figures[name])} {name}" for name in sorted(figures)))
     return told
+
+
+def _shown(figure: object) -> str:
+    """Return a figure as it is read: numbers in groups, and what else a campaign tells as it is."""
+    return f"{figure:,}" if isinstance(figure, int | float) else str(figure)
 
 
 @click.command()
