@@ -17,19 +17,19 @@ from wal.compaction import Compacted, Job
 from wal.errors import CompactionError
 from wal.segment import first_sequence
 
-MODULE = (sys.executable, "-P", "-m", child_main.__name__)
-"""The command of a child."""
+MODULE = ("-P", "-m", child_main.__name__)
+"""What the interpreter is given to be a child."""
 _END_SECONDS = 2.0
 _KILLED_SECONDS = 1.0
 _SHOWN_BYTES = 200
 
 
-async def compact_in_child(job: Job, command: Sequence[str] = MODULE) -> Compacted:
+async def compact_in_child(job: Job, command: Sequence[str] | None = None) -> Compacted:
     """Make a snapshot.
 
     Args:
         job: What to do.
-        command: Starts the process.
+        command: Starts the process; this interpreter by default.
 
     Raises:
         CompactionError: It failed, or the process was killed.
@@ -41,12 +41,12 @@ async def compact_in_child(job: Job, command: Sequence[str] = MODULE) -> Compact
     return answer
 
 
-async def archive_in_child(job: ArchiveJob, command: Sequence[str] = MODULE) -> AsyncGenerator[int, None]:
+async def archive_in_child(job: ArchiveJob, command: Sequence[str] | None = None) -> AsyncGenerator[int, None]:
     """Write what segments are archived as; yields the first sequence of each once it is written.
 
     Args:
         job: What to do.
-        command: Starts the process.
+        command: Starts the process; this interpreter by default.
 
     Raises:
         CompactionError: It failed, or the process was killed.
@@ -60,11 +60,14 @@ async def archive_in_child(job: ArchiveJob, command: Sequence[str] = MODULE) -> 
 
 
 @contextlib.asynccontextmanager
-async def _child(job: Job | ArchiveJob, command: Sequence[str]) -> AsyncIterator[asyncio.StreamReader]:
+async def _child(job: Job | ArchiveJob, command: Sequence[str] | None) -> AsyncIterator[asyncio.StreamReader]:
     """Start a process, give it a job, and yield what it says; it is gone when this ends."""
     # In a group of its own: a terminal that interrupts the server does not interrupt it under its hands.
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, process_group=0
+        *(command or (sys.executable, *MODULE)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        process_group=0,
     )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("a process that was started with pipes has them")

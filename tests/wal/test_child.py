@@ -77,7 +77,9 @@ async def test_a_terminal_that_interrupts_the_server_does_not_reach_its_child() 
 async def test_whatever_a_child_trips_over_is_told_and_it_ends_in_order() -> None:
     """Also what is neither an error of the engine nor of the disk: no abort, no core dump."""
     job = Job(None, ["/nowhere/\0.wal"], "/nowhere/x.tmp", 1, {})
-    process = subprocess.Popen(MODULE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        (sys.executable, *MODULE), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(msgspec.json.encode(job) + b"\n")
