@@ -104,7 +104,10 @@ def require_action(context: Context, user_id: str, scope: str, action: Action) -
     Raises:
         ForbiddenError: They may not.
     """
-    role = role_in(context, user_id, scope)
+    _require_allowed(role_in(context, user_id, scope), scope, action)
+
+
+def _require_allowed(role: ProjectRole | None, scope: str, action: Action) -> None:
     if role not in ALLOWED[action]:
         who = ", ".join(sorted(ALLOWED[action]))
         raise ForbiddenError(f"As {role} of {scope} you cannot do this: {action.value}. Who can: {who}.")
@@ -119,9 +122,10 @@ def require_document(context: Context, user_id: str, document_id: str, action: A
         ForbiddenError: They may read it, and not do this.
     """
     row = context.state.tables["document"].row(document_id)
-    if row is None or role_in(context, user_id, row.scope) is None:
+    role = None if row is None else role_in(context, user_id, row.scope)
+    if role is None:
         raise absent(context, user_id, "document", document_id)
-    require_action(context, user_id, row.scope, action)
+    _require_allowed(role, row.scope, action)
     return row
 
 
@@ -148,9 +152,10 @@ def require_project(context: Context, user_id: str, key: str, action: Action = A
         ForbiddenError: They may read it, and not do this.
     """
     row = context.state.tables["project"].row(key)
-    if row is None or role_in(context, user_id, key) is None:
+    role = None if row is None else role_in(context, user_id, key)
+    if role is None:
         raise absent(context, user_id, "project", key)
-    require_action(context, user_id, key, action)
+    _require_allowed(role, key, action)
     return row
 
 

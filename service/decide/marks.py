@@ -156,7 +156,7 @@ def delete_mark(context: Context, command: Delete) -> Decision:
                 f"More than {context.limits.cascade_max} marks would be deleted. Delete some of them first."
             )
         waiting += pointing
-    for key, kind in doomed.items():
+    for key, kind in islice(doomed.items(), 1, None):
         _require_deletable(context, user_id, kind, key)
     changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, scope)]
     return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
