@@ -18,6 +18,7 @@ from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page,
 from service.decide import decide
 from service.decide.access import (
     absent,
+    is_hidden,
     require_account,
     require_caller,
     require_document,
@@ -27,6 +28,7 @@ from service.decide.access import (
     scopes_of,
 )
 from service.decide.decision import Context, actor_id
+from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.settings import LimitSettings
 from service.state.state import State
@@ -226,6 +228,8 @@ class Engine:
             scope = self._require_seen(context, user_id, query, document_id)
             tables = self._state.tables
             marks += [tables["document"].sequence(document_id), tables["project"].sequence(scope)]
+            if is_hidden(context, user_id, query.kind, row):
+                raise absent(context, user_id, query.kind, query.id)
         if query.kind == "document":
             text = self._state.tables["text"].value(query.id)
             # The text's value is an object of one member, so two slices splice it in without decoding anything.
@@ -265,10 +269,10 @@ class Engine:
             if name not in (ranges if name in query.at_least else known):
                 raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known + ranges)}.")
         is_users = query.kind == "user"
-        visible = _folded(query) if is_users else self._visible(query, require_user(context, query.actor))
+        filters, any_of = (_folded(query), ()) if is_users else self._visible(context, query)
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
         only = caller.user_id or "" if is_users and not caller.is_admin else None
-        rows = table.select(visible, at_least=query.at_least, since=since, until=until, only=only)
+        rows = table.select(filters, at_least=query.at_least, since=since, until=until, only=only, any_of=any_of)
         items, after = self._page_of(table.walk(rows, query.after, descending=query.descending), query.limit)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)
@@ -288,18 +292,18 @@ class Engine:
             size, last = size + len(value), position
         return items, None
 
-    def _visible(self, query: commands.List, user_id: str) -> dict[str, tuple[str, ...]]:
-        """Return the filters with what the actor may see: what is theirs, and what is in their projects."""
+    def _visible(self, context: Context, query: commands.List) -> tuple[Filters, tuple[Filters, ...]]:
+        """Return filters with what the actor may see, and others of which one must pass too, if there are any."""
+        user_id = require_user(context, query.actor)
         if query.kind == "project":
             is_admin = self._state.tables["user"].row(user_id).role == "admin"
-            return query.filters if is_admin else {**query.filters, "member": (user_id,)}
-        scopes = scopes_of(self._context(), user_id)
+            return (query.filters if is_admin else {**query.filters, "member": (user_id,)}), ()
         if query.kind == "document":
-            return {**query.filters, "scope": scopes}
+            return {**query.filters, "scope": scopes_of(context, user_id)}, ()
         documents = query.filters.get("document_id")
         for document_id in documents or ():
-            require_document(self._context(), user_id, document_id)
-        return query.filters if documents else {**query.filters, "document.scope": scopes}
+            require_document(context, user_id, document_id)
+        return query.filters, visible(context, user_id, query.kind, documents or None)
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

@@ -93,6 +93,7 @@ class ProjectDraft(Part, frozen=True, kw_only=True):
     description: str = ""
     labels: tuple[dict[str, Any], ...] = ()
     label_policy: str = "open"
+    annotators: str = "shared"
 
 
 class DocumentDraft(Part, frozen=True, kw_only=True):
@@ -176,6 +177,7 @@ class Project(Entity, frozen=True, kw_only=True):
     description: str = ""
     labels: tuple[dict[str, Any], ...] = ()
     label_policy: str = "open"
+    annotators: str = "shared"
     members: dict[str, str] = {}
 
 
@@ -192,6 +194,8 @@ class Document(Entity, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     pages: tuple[PageOf, ...] | None = None
     derived_from: str | None = None
+    reviewed_at: str | None = None
+    reviewed_by: str | None = None
 
 
 class Mark(Entity, frozen=True, kw_only=True):
@@ -223,8 +227,9 @@ class Extraction(Mark, frozen=True, kw_only=True):
 
 
 class Annotation(Mark, frozen=True, kw_only=True):
-    """What a person says."""
+    """What a person says. `rests_on`: what a decided annotation was made from; None for all others."""
 
     author_id: str
     extraction_id: str | None = None
     verdict: str | None = None
+    rests_on: tuple[str, ...] | None = None

@@ -10,6 +10,7 @@ from service.commands import LOCAL_ADMIN, Actor, CreateFor
 from service.decide.decision import Context
 from service.decide.roles import ALLOWED, Action
 from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
+from service.kinds.private import Tombstone
 from service.kinds.project import ProjectRole
 
 
@@ -98,6 +99,33 @@ def scopes_of(context: Context, user_id: str) -> tuple[str, ...]:
     return (user_id, *projects.ids(projects.select({} if is_admin else {"member": (user_id,)})))
 
 
+def hides_others(context: Context, user_id: str, scope: str) -> bool:
+    """Tell if a user who may read a scope sees only their own annotations in it, as long as nothing is reviewed."""
+    project = context.state.tables["project"].row(scope)
+    if project is None or project.annotators == "shared":
+        return False
+    return role_in(context, user_id, scope) not in ALLOWED[Action.SEE_OTHERS]
+
+
+def is_reviewed(context: Context, document_id: str) -> bool:
+    """Tell if the review of a document is done: it was adjudicated."""
+    return context.state.tables["document"].row(document_id).reviewed_at is not None
+
+
+def is_hidden(context: Context, user_id: str, kind: str, row: Any) -> bool:
+    """Tell if a mark on a document that a user may read is one that they do not see (`service.decide.visibility`).
+
+    Args:
+        context: Of the decision.
+        user_id: Who looks.
+        kind: Of the mark.
+        row: The mark's.
+    """
+    if kind != "annotation" or row.author_id == user_id or is_reviewed(context, row.document_id):
+        return False
+    return hides_others(context, user_id, context.state.tables["document"].row(row.document_id).scope)
+
+
 def require_action(context: Context, user_id: str, scope: str, action: Action) -> None:
     """Make sure that a user who may read something may also do something.
 
@@ -140,6 +168,8 @@ def require_mark(context: Context, user_id: str, kind: str, key: str) -> tuple[A
     document = None if row is None else context.state.tables["document"].row(row.document_id)
     if document is None or role_in(context, user_id, document.scope) is None:
         raise absent(context, user_id, kind, key)
+    if is_hidden(context, user_id, kind, row):
+        raise absent(context, user_id, kind, key)
     return row, document.scope
 
 
@@ -174,11 +204,17 @@ def require_account(context: Context, caller: Caller, user_id: str) -> Any:
 def absent(context: Context, user_id: str, kind: str, key: str) -> DomainError:
     """Return the error that tells a user of an entity that is not there for them."""
     tombstone = context.state.tables["tombstone"].row(key)
-    if tombstone is not None and tombstone.kind == kind and could_read(context, user_id, tombstone.owner_id):
+    if tombstone is not None and tombstone.kind == kind and could_read(context, user_id, tombstone):
         return GoneError(f"The {kind} {key} was deleted.")
     return NotFoundError(f"There is no {kind} {key} that you can see.")
 
 
-def could_read(context: Context, user_id: str, scope: str) -> bool:
-    """Tell if a user could read what was deleted; of a project that is gone itself nobody knows any more."""
-    return role_in(context, user_id, scope) is not None
+def could_read(context: Context, user_id: str, tombstone: Tombstone) -> bool:
+    """Tell if a user could read what was deleted; of a project that is gone itself nobody knows any more.
+
+    Where others' annotations are hidden, only who made one is told of its deletion, whether it was reviewed or not.
+    """
+    if role_in(context, user_id, tombstone.owner_id) is None:
+        return False
+    is_annotation = tombstone.kind == "annotation"
+    return not is_annotation or tombstone.author_id == user_id or not hides_others(context, user_id, tombstone.owner_id)

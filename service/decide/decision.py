@@ -103,8 +103,9 @@ def deleted(context: Context, kind: Kind, key: str) -> Change:
 
 def buried(context: Context, kind: Kind, key: str, owner_id: str) -> list[Change]:
     """Return the changes that delete a served entity and remember its version, and who could read it."""
-    version = context.state.tables[kind.name].row(key).version
-    tombstone = Tombstone(id=key, kind=kind.name, version=version, owner_id=owner_id)
+    row = context.state.tables[kind.name].row(key)
+    author_id = getattr(row, "author_id", None)
+    tombstone = Tombstone(id=key, kind=kind.name, version=row.version, owner_id=owner_id, author_id=author_id)
     return [deleted(context, kind, key), created(context, TOMBSTONE, key, tombstone)]
 
 

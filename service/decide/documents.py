@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from service.commands import Create, CreateFor, Delete, Replace, Update
 from service.decide.access import (
@@ -52,7 +53,7 @@ from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from wal.change import Change
 
-_READ_ONLY = ("owner_id", "length")
+_READ_ONLY = ("owner_id", "length", "reviewed_at", "reviewed_by")
 
 
 def create_document(context: Context, command: Create) -> Decision:
@@ -175,7 +176,7 @@ def require_own_id(context: Context, user_id: str, key: str) -> None:
         NotFoundError: It was.
     """
     tombstone = context.state.tables["tombstone"].row(key)
-    if tombstone is not None and not could_read(context, user_id, tombstone.owner_id):
+    if tombstone is not None and not could_read(context, user_id, tombstone):
         raise absent(context, user_id, tombstone.kind, key)
 
 
@@ -211,6 +212,7 @@ def _revise(context: Context, user_id: str, key: str, draft: DocumentDraft, text
     _check_rules(context, user_id, draft, text, current.derived_from)
     _check_external_id(context, key, current.project_id, draft.external_id)
     document = _document(next_head(context, current), current.owner_id, draft, text)
+    document = replace(document, reviewed_at=current.reviewed_at, reviewed_by=current.reviewed_by)
     check_read_only(draft, _READ_ONLY, current, document)
     change = updated(context, DOCUMENT, key, document)
     return Decision([change, *_text_changes(context, key, text)], outcome_of(DOCUMENT, change, OK, document.version))

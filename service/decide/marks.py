@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from service.commands import Create, CreateFor, Delete, Replace, Update
 from service.decide.access import require_action, require_document, require_mark, require_named_user, require_user
@@ -32,10 +32,9 @@ from service.decide.decision import (
 from service.decide.documents import require_form, require_own_id
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
+from service.decide.references import MARKS, deletable_with, target_errors
 from service.decide.roles import Action
 from service.errors import (
-    CascadeTooLargeError,
-    FieldError,
     ImmutableError,
     InUseError,
     InvalidError,
@@ -46,10 +45,8 @@ from service.kinds.label import mark_errors
 from service.kinds.mark import MarkDraft, MarkFields, resolve
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
 
-_NAMED_MAX = 10
 _SPAN_MEMBERS = frozenset({"start", "end", "fragments"})
 _NEXT = ("version", "updated_at", "status")
-_KINDS = {kind.name: kind for kind in (EXTRACTION, ANNOTATION)}
 _CREATE = {EXTRACTION.name: Action.CREATE_EXTRACTION, ANNOTATION.name: Action.CREATE_ANNOTATION}
 
 
@@ -66,8 +63,8 @@ def create_mark(context: Context, command: Create) -> Decision:
         require_document(context, user_id, command.within)
     refuse_reused_key(context, command)
     draft: MarkDraft = require_valid(command.draft)
-    _require_creatable(context, user_id, _KINDS[command.kind], draft)
-    return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
+    _require_creatable(context, user_id, MARKS[command.kind], draft)
+    return _create(context, user_id, MARKS[command.kind], command.new_id, draft)
 
 
 def create_mark_for(context: Context, command: CreateFor) -> Decision:
@@ -82,7 +79,7 @@ def create_mark_for(context: Context, command: CreateFor) -> Decision:
     draft: MarkDraft = require_valid(command.draft)
     if context.state.tables["document"].row(draft.document_id) is None:
         raise NotFoundError(f"There is no document {draft.document_id}.")
-    return _create(context, user_id, _KINDS[command.kind], command.new_id, draft)
+    return _create(context, user_id, MARKS[command.kind], command.new_id, draft)
 
 
 def replace_mark(context: Context, command: Replace) -> Decision:
@@ -95,7 +92,7 @@ def replace_mark(context: Context, command: Replace) -> Decision:
         ImmutableError: It would move to another document, or an extraction would change besides its status.
     """
     user_id = require_user(context, command.actor)
-    kind = _KINDS[command.kind]
+    kind = MARKS[command.kind]
     row = context.state.tables[kind.name].row(command.id)
     scope = "" if row is None else _require_changeable(context, user_id, kind, command.id)
     require_own_id(context, user_id, command.id)
@@ -119,7 +116,7 @@ def update_mark(context: Context, command: Update) -> Decision:
         ImmutableError: As `replace_mark`.
     """
     user_id = require_user(context, command.actor)
-    kind = _KINDS[command.kind]
+    kind = MARKS[command.kind]
     scope = _require_changeable(context, user_id, kind, command.id)
     require_conditions(context, command, context.state.tables[kind.name].row(command.id).version)
     patch: dict[str, Any] = require_valid(command.patch)
@@ -140,26 +137,13 @@ def delete_mark(context: Context, command: Delete) -> Decision:
         CascadeTooLargeError: Too many would go with it.
     """
     user_id = require_user(context, command.actor)
-    scope = _require_deletable(context, user_id, _KINDS[command.kind], command.id)
+    scope = _require_deletable(context, user_id, MARKS[command.kind], command.id)
     require_conditions(context, command, context.state.tables[command.kind].row(command.id).version)
-    doomed = {command.id: _KINDS[command.kind]}
-    waiting = [command.id]
-    while waiting:
-        # By key: a mark can point to another in two ways.
-        pointing = {key: kind for key, kind in _pointing_to(context, waiting.pop()) if key not in doomed}
-        if pointing and not command.cascade:
-            names = ", ".join(islice(pointing, _NAMED_MAX))
-            raise InUseError(f"{len(pointing)} marks point to {command.id}: {names}.")
-        doomed.update(pointing)
-        if len(doomed) > context.limits.cascade_max:
-            raise CascadeTooLargeError(
-                f"More than {context.limits.cascade_max} marks would be deleted. Delete some of them first."
-            )
-        waiting += pointing
+    doomed = deletable_with(context, user_id, MARKS[command.kind], command.id, cascade=command.cascade)
     for key, kind in islice(doomed.items(), 1, None):
         _require_deletable(context, user_id, kind, key)
     changes = [change for key, kind in reversed(doomed.items()) for change in buried(context, kind, key, scope)]
-    return Decision(changes, nothing_left(_KINDS[command.kind], command.id))
+    return Decision(changes, nothing_left(MARKS[command.kind], command.id))
 
 
 def _require_creatable(context: Context, user_id: str, kind: Kind, draft: MarkDraft) -> None:
@@ -203,7 +187,8 @@ def _require_deletable(context: Context, user_id: str, kind: Kind, key: str) -> 
 
 
 def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:
-    mark = _resolved(context, first_head(context, key), draft, user_id)
+    _require_targets(context, user_id, key, draft)
+    mark = resolved(context, first_head(context, key), draft, user_id)
     check_read_only(draft, _read_only(kind), mark)
     _check_labels(context, mark)
     change = created(context, kind, key, mark)
@@ -215,7 +200,10 @@ def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDra
     if draft.document_id != current.document_id:
         raise ImmutableError(f"{key} is on {current.document_id}, and marks do not move. Create another one there.")
     author_id = current.author_id if isinstance(current, Annotation) else ""
-    mark = _resolved(context, next_head(context, current), draft, author_id)
+    _require_targets(context, user_id, key, draft, current)
+    mark = resolved(context, next_head(context, current), draft, author_id)
+    if isinstance(current, Annotation):
+        mark = replace(mark, rests_on=current.rests_on)
     check_read_only(draft, _read_only(kind), current, mark)
     if _labelled(mark) != _labelled(current):
         # What was there before the labels changed may stay, and be decided about.
@@ -226,13 +214,19 @@ def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDra
         require_action(context, user_id, scope, Action.CHANGE_ANNOTATION)
     if isinstance(current, Extraction) and _besides_status(mark) != _besides_status(current):
         raise ImmutableError(f"{key} is what a model said: only its status changes. Correct it with an annotation.")
+    if _besides_status(mark) != _besides_status(current):
+        _require_unrested(context, key)
     change = updated(context, kind, key, mark)
     return Decision([change], outcome_of(kind, change, OK, mark.version))
 
 
-def _resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) -> Annotation | Extraction:
+def resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) -> Annotation | Extraction:
+    """Return the mark that a draft makes, whose references were looked at.
+
+    Raises:
+        InvalidError: A rule is broken.
+    """
     fields = resolve(draft, context.state.text(draft.document_id))
-    _check_targets(context, head.id, draft)
     members = {**head.members(), "document_id": draft.document_id, "status": draft.status or "proposed", **fields}
     if isinstance(draft, AnnotationDraft):
         return Annotation(**members, author_id=author_id, extraction_id=draft.extraction_id, verdict=draft.verdict)
@@ -245,6 +239,27 @@ def _resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) ->
         alignment=draft.alignment,
         confidence=draft.confidence,
     )
+
+
+def _require_targets(
+    context: Context, user_id: str, key: str, draft: MarkDraft, current: Annotation | Extraction | None = None
+) -> None:
+    before = () if current is None else {argument.target for argument in current.arguments or ()}
+    errors = target_errors(context, user_id, key, draft, before)
+    if errors:
+        raise InvalidError("The mark points to something that is not there.", errors)
+
+
+def _require_unrested(context: Context, key: str) -> None:
+    """Make sure that no decided annotation rests on a mark whose content would change.
+
+    Raises:
+        InUseError: One does.
+    """
+    table = context.state.tables[ANNOTATION.name]
+    resting = table.ids(islice(table.select({"rests_on": (key,)}), 1))
+    if resting:
+        raise InUseError(f"The decided annotation {resting[0]} rests on {key}, which stays as it was.")
 
 
 def _labelled(mark: MarkFields) -> tuple[Any, ...]:
@@ -263,7 +278,7 @@ def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
         return
 
     def label_of(key: str) -> str | None:
-        rows = (context.state.tables[kind.name].row(key) for kind in _KINDS.values())
+        rows = (context.state.tables[kind.name].row(key) for kind in MARKS.values())
         return next((row.label for row in rows if row is not None), None)
 
     errors = mark_errors(project.labels, mark, label_of)
@@ -284,36 +299,8 @@ def _entity(kind: Kind) -> type[Annotation | Extraction]:
 
 
 def _read_only(kind: Kind) -> tuple[str, ...]:
-    return () if kind is EXTRACTION else ("author_id",)
+    return () if kind is EXTRACTION else ("author_id", "rests_on")
 
 
 def _besides_status(mark: MarkFields) -> dict[str, Any]:
     return {name: value for name, value in msgspec.structs.asdict(mark).items() if name not in _NEXT}
-
-
-def _pointing_to(context: Context, key: str) -> Iterable[tuple[str, Kind]]:
-    for kind in (EXTRACTION, ANNOTATION):
-        table = context.state.tables[kind.name]
-        for pointing in table.ids(table.select({"target": (key,)})):
-            yield pointing, kind
-    annotations = context.state.tables[ANNOTATION.name]
-    for pointing in annotations.ids(annotations.select({"extraction_id": (key,)})):
-        yield pointing, ANNOTATION
-
-
-def _check_targets(context: Context, key: str, draft: MarkDraft) -> None:
-    targets: dict[str, tuple[str, tuple[Kind, ...]]] = {}
-    errors = []
-    if isinstance(draft, AnnotationDraft):
-        if draft.extraction_id is not None:
-            targets["/extraction_id"] = (draft.extraction_id, (EXTRACTION,))
-        elif draft.verdict is not None:
-            errors.append(FieldError("/extraction_id", "missing: a verdict is about an extraction"))
-    for place, argument in enumerate(draft.arguments or ()):
-        targets[f"/arguments/{place}/target"] = (argument.target, (EXTRACTION, ANNOTATION))
-    for pointer, (target, kinds) in targets.items():
-        rows = [context.state.tables[kind.name].row(target) for kind in kinds]
-        if target == key or not any(row is not None and row.document_id == draft.document_id for row in rows):
-            errors.append(FieldError(pointer, f"{target} is not another mark on document {draft.document_id}"))
-    if errors:
-        raise InvalidError("The mark points to something that is not there.", errors)

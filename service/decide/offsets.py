@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from service.commands import Create, Invalid, Replace, Update
-from service.decide.access import require_user
+from service.decide.access import require_user, role_in
 from service.decide.decision import Context, Decision
 from service.errors import InvalidError
 from service.offsets import Utf16
@@ -42,7 +42,7 @@ def _offsets(context: Context, command: Converted) -> Utf16 | None:
             return Utf16(given)
     document_id = _document_id(context, command, sent)
     row = None if document_id is None else context.state.tables["document"].row(document_id)
-    if document_id is None or row is None or row.owner_id != require_user(context, command.actor):
+    if document_id is None or row is None or role_in(context, require_user(context, command.actor), row.scope) is None:
         return None
     return context.state.offsets(document_id)
 

@@ -205,5 +205,6 @@ def _project(head: Head, draft: ProjectDraft, members: dict[str, ProjectRole]) -
         description=draft.description,
         labels=draft.labels,
         label_policy=draft.label_policy,
+        annotators=draft.annotators,
         members=members,
     )

@@ -27,6 +27,7 @@ class Action(Enum):
     CREATE_ANNOTATION = "put annotations on documents, change and delete one's own"
     CHANGE_ANNOTATION = "change and delete annotations of others"
     DECIDE = "set the status of marks"
+    SEE_OTHERS = "see others' annotations before the review is done, where annotators are independent"
 
 
 _EVERYBODY: frozenset[ProjectRole] = frozenset({"owner", "editor", "reviewer", "annotator", "viewer"})
@@ -47,4 +48,5 @@ ALLOWED: Mapping[Action, frozenset[ProjectRole]] = {
     Action.CREATE_ANNOTATION: _EVERYBODY - {"viewer"},
     Action.CHANGE_ANNOTATION: _REVIEWERS,
     Action.DECIDE: _REVIEWERS,
+    Action.SEE_OTHERS: _EDITORS | _REVIEWERS,
 }

@@ -33,10 +33,18 @@ class DocumentDraft(Draft, kw_only=True, frozen=True):
     owner_id: str | None = None
     project_id: str | None = None
     length: int | None = None
+    reviewed_at: str | None = None
+    reviewed_by: str | None = None
 
 
 class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A document as it is stored, without its text. `length` is the text's, in code points."""
+    """A document as it is stored, without its text.
+
+    Attributes:
+        length: Of the text, in code points.
+        reviewed_at: When its review was done, which an adjudication says.
+        reviewed_by: Who adjudicated.
+    """
 
     id: str
     version: int
@@ -51,6 +59,8 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     language: str | None = None
     pages: list[PageOf] | None = None
     derived_from: str | None = None
+    reviewed_at: str | None = None
+    reviewed_by: str | None = None
 
 
 class DocumentRow(msgspec.Struct, frozen=True):
@@ -62,6 +72,7 @@ class DocumentRow(msgspec.Struct, frozen=True):
     length: int | None = None
     external_id: str | None = None
     derived_from: str | None = None
+    reviewed_at: str | None = None
 
     @property
     def scope(self) -> str:

@@ -46,14 +46,24 @@ class AnnotationDraft(MarkDraft, kw_only=True, frozen=True):
     extraction_id: str | None = None
     verdict: Verdict | None = None
     author_id: str | None = None
+    rests_on: list[str] | None = None
 
 
 class Annotation(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
-    """An annotation as it is stored."""
+    """An annotation as it is stored.
+
+    Attributes:
+        author_id: Who made it.
+        extraction_id: Which extraction it is about.
+        verdict: What it says of that.
+        rests_on: The marks that a decided annotation was made from, none perhaps; None: it was not decided by an
+            adjudication.
+    """
 
     author_id: str
     extraction_id: str | None = None
     verdict: Verdict | None = None
+    rests_on: list[str] | None = None
 
 
 class MarkRow(msgspec.Struct, frozen=True):
@@ -67,6 +77,8 @@ class MarkRow(msgspec.Struct, frozen=True):
     start: int | None = None
     author_id: str | None = None
     extraction_id: str | None = None
+    verdict: str | None = None
+    rests_on: list[str] | None = None
     arguments: list[Argument] | None = None
     confidence: float | None = None
 
@@ -90,6 +102,12 @@ ANNOTATION = Kind(
     "annotation",
     "ann",
     MarkRow,
-    (*_MARK_INDEXES, Index("author_id", "author_id"), Index("extraction_id", "extraction_id")),
+    (
+        *_MARK_INDEXES,
+        Index("author_id", "author_id"),
+        Index("extraction_id", "extraction_id"),
+        Index("verdict", "verdict"),
+        Index("rests_on", "rests_on"),
+    ),
     collection="annotations",
 )

@@ -34,16 +34,19 @@ class AnswerRow(msgspec.Struct, frozen=True):
     time: int
 
 
-class Tombstone(msgspec.Struct, kw_only=True, frozen=True):
+class Tombstone(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A deleted entity: its id goes on with its version if it is created again, and is 410 until then.
 
-    `owner_id`: whose it was, a project's or a user's; who may read those may know that it was there.
+    Attributes:
+        owner_id: Whose it was, a project's or a user's; who may read those may know that it was there.
+        author_id: Of an annotation: who may see their own annotations only is told of those alone.
     """
 
     id: str
     kind: str
     version: int
     owner_id: str
+    author_id: str | None = None
 
 
 IDEMPOTENCY = Kind("idempotency", "", AnswerRow, has_history=False)

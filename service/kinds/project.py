@@ -10,6 +10,7 @@ from msgspec import Meta
 from service.kinds.base import Draft, Index, Kind
 from service.kinds.label import Label, LabelPolicy
 
+Annotators = Literal["shared", "independent"]
 ProjectRole = Literal["owner", "editor", "reviewer", "annotator", "viewer"]
 MEMBERS_MAX = 10_000
 LABELS_MAX = 1000
@@ -22,11 +23,18 @@ class ProjectDraft(Draft, kw_only=True, frozen=True):
     description: Annotated[str, Meta(max_length=10_000)] = ""
     labels: Annotated[list[Label], Meta(max_length=LABELS_MAX)] = msgspec.field(default_factory=list)
     label_policy: LabelPolicy = "open"
+    annotators: Annotators = "shared"
     members: dict[str, ProjectRole] | None = None
 
 
 class Project(msgspec.Struct, kw_only=True, frozen=True):
-    """A project as it is stored. `members`: users' ids and what each is."""
+    """A project as it is stored.
+
+    Attributes:
+        annotators: `independent` annotators do not see each other's annotations of a document before its review is
+            done; `shared` is what all were before there was the choice.
+        members: Users' ids and what each is.
+    """
 
     id: str
     version: int
@@ -37,6 +45,7 @@ class Project(msgspec.Struct, kw_only=True, frozen=True):
     labels: list[Label]
     label_policy: LabelPolicy
     members: dict[str, ProjectRole]
+    annotators: Annotators = "shared"
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
@@ -47,6 +56,7 @@ class ProjectRow(msgspec.Struct, frozen=True):
     label_policy: LabelPolicy
     labels: list[Label]
     members: dict[str, ProjectRole]
+    annotators: Annotators = "shared"
 
 
 PROJECT = Kind(

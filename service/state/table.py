@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -156,6 +156,7 @@ class Table:
         since: str | None = None,
         until: str | None = None,
         only: str | None = None,
+        any_of: Sequence[Mapping[str, Iterable[str]]] = (),
     ) -> BitMap:
         """Return the rows that fulfil all of some conditions; not to be changed.
 
@@ -165,12 +166,15 @@ class Table:
             since: A row was created then or later, a time as entities tell them.
             until: A row was created before then.
             only: It is the row of the entity with this id.
+            any_of: It passes at least one of these, each of them filters that hold together; if there are any.
         """
         conditions = [self._having(name, tuple(values)) for name, values in filters.items()]
         conditions += [self._at_least(name, bound) for name, bound in (at_least or {}).items()]
         if since is not None or until is not None:
             first = self._rows.base if since is None else self._created_from(since)
             conditions.append(span(first, self._rows.end if until is None else self._created_from(until)))
+        if any_of:
+            conditions.append(self._any_of(any_of))
         if only is not None:
             conditions.append(Condition(0, lambda: self._row_of(only)))
         rows = intersect(conditions, self._rows.alive)
@@ -211,6 +215,14 @@ class Table:
             return Condition(len(holders), lambda: BitMap.union(BitMap(), *map(self._row_of, holders)))
         postings = self._postings[name]
         return Condition(postings.count(values), lambda: postings.matching(values))
+
+    def _any_of(self, alternatives: Sequence[Mapping[str, Iterable[str]]]) -> Condition:
+        parts = [[self._having(name, tuple(values)) for name, values in one.items()] for one in alternatives]
+        if len(parts) == 1:
+            (only,) = parts
+            return Condition(min(one.size for one in only), lambda: intersect(only, self._rows.alive))
+        size = sum(min(one.size for one in part) for part in parts)
+        return Condition(size, lambda: BitMap.union(*(intersect(part, self._rows.alive) for part in parts)))
 
     def _at_least(self, name: str, bound: float) -> Condition:
         numbers = self._numbers(name)

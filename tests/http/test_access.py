@@ -99,6 +99,14 @@ async def decide(who: Member, scene: Scene) -> list[Answer]:
     return [await who.call("PATCH", path, {"status": "accepted"}) for path in (scene.extraction, scene.annotation)]
 
 
+async def see_others(who: Member, scene: Scene) -> list[Answer]:
+    """Read the owner's annotation, while annotators are independent."""
+    await scene.owner.call("PATCH", scene.project, {"annotators": "independent"})
+    answers = [await who.call("GET", scene.annotation)]
+    await scene.owner.call("PATCH", scene.project, {"annotators": "shared"})
+    return answers
+
+
 def once(
     method: str, path: Callable[[Scene], str], body: Callable[[Scene], object] = lambda _: None
 ) -> Callable[[Member, Scene], Awaitable[list[Answer]]]:
@@ -127,7 +135,10 @@ ATTEMPTS: dict[Action, Callable[[Member, Scene], Awaitable[list[Answer]]]] = {
     Action.CREATE_ANNOTATION: create_annotation,
     Action.CHANGE_ANNOTATION: once("PATCH", lambda scene: scene.annotation, lambda _: {"label": "other"}),
     Action.DECIDE: decide,
+    Action.SEE_OTHERS: see_others,
 }
+HIDING = {Action.SEE_OTHERS}
+"""What one may not do is to see: it is 404. The attempt itself changes the project."""
 
 
 @pytest.mark.parametrize("action", Action)
@@ -142,9 +153,9 @@ async def test_every_cell_of_the_table_is_as_it_says(scene: Scene, action: Actio
     for role in sorted(ROLES, key=lambda role: role in ALLOWED[action]):
         answers = await ATTEMPTS[action](members[role], scene)
         if role not in ALLOWED[action]:
-            assert {answer.status for answer in answers} == {403}, (action, role, answers[0].data)
-            assert answers[0].problem == "forbidden"
-            assert [answer.data for answer in await read(scene.owner, scene)] == before
+            refused = (404, "not-found") if action in HIDING else (403, "forbidden")
+            assert {(answer.status, answer.problem) for answer in answers} == {refused}, (action, role, answers[0].data)
+            assert action in HIDING or [answer.data for answer in await read(scene.owner, scene)] == before
             continue
         assert {answer.status for answer in answers} <= {200, 201, 204}, (action, role, answers[-1].data)
         if action.name.startswith("DELETE"):

@@ -1,0 +1,47 @@
+"""Whose annotations a list holds, where annotators are independent.
+
+In a project whose `annotators` are `independent`, who may not `SEE_OTHERS` (annotators and viewers) sees of annotations
+only their own, until the review of the document is done: it was adjudicated, and has `reviewed_at`. What is hidden is
+absent: 404, whether it is there or was deleted; no list holds or counts it; no rule names it. That is
+`service.decide.access.is_hidden`, and here the same for lists: as conditions of indexes. A list that names no document
+holds, of such a project, one's own annotations alone, reviewed or not: else it would have to know of each document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from service.decide.access import hides_others, is_reviewed, scopes_of
+from service.decide.decision import Context
+from service.kinds.marks import ANNOTATION
+
+Filters = Mapping[str, tuple[str, ...]]
+
+
+def visible(context: Context, user_id: str, kind: str, document_ids: Iterable[str] | None) -> tuple[Filters, ...]:
+    """Return filters of which a mark passes one if it is on documents that a user may read, and not hidden.
+
+    There are none if all marks of documents that are asked for may be seen.
+
+    Args:
+        context: Of the decision.
+        user_id: Who looks.
+        kind: Of the marks.
+        document_ids: Of the documents that are asked for, which the user may read; None: of any.
+    """
+    if document_ids is None:
+        name, values = "document.scope", scopes_of(context, user_id)
+        hiding = {scope for scope in values if hides_others(context, user_id, scope)}
+    else:
+        name, values = "document_id", tuple(document_ids)
+        hiding = {key for key in values if _hides(context, user_id, key)}
+    if not hiding or kind != ANNOTATION.name:
+        return ({name: values},) if document_ids is None else ()
+    # Each of them once: what is counted must not be counted twice.
+    own: Filters = {name: tuple(hiding), "author_id": (user_id,)}
+    return {name: tuple(value for value in values if value not in hiding)}, own
+
+
+def _hides(context: Context, user_id: str, document_id: str) -> bool:
+    scope = context.state.tables["document"].row(document_id).scope
+    return not is_reviewed(context, document_id) and hides_others(context, user_id, scope)
