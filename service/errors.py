@@ -134,6 +134,12 @@ class TextMismatchError(InvalidError):
     name, title = "text-mismatch", "The text does not match"
 
 
+class LabelUnknownError(InvalidError):
+    """The label is none of the project's, or not for such marks, and the project is closed to others."""
+
+    name, title = "label-unknown", "The label is not known"
+
+
 class KeyReusedError(DomainError):
     """The idempotency key was used for another request. Keys are for one request and its retries."""
 

@@ -34,10 +34,12 @@ from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
 from service.decide.references import MARKS, deletable_with, target_errors
 from service.decide.roles import Action
+from service.decide.verdicts import completed, require_verdict
 from service.errors import (
     ImmutableError,
     InUseError,
     InvalidError,
+    LabelUnknownError,
     NotFoundError,
 )
 from service.kinds.base import Kind
@@ -64,7 +66,7 @@ def create_mark(context: Context, command: Create) -> Decision:
     refuse_reused_key(context, command)
     draft: MarkDraft = require_valid(command.draft)
     _require_creatable(context, user_id, MARKS[command.kind], draft)
-    return _create(context, user_id, MARKS[command.kind], command.new_id, draft)
+    return _create(context, user_id, MARKS[command.kind], command.new_id, _complete(context, draft))
 
 
 def create_mark_for(context: Context, command: CreateFor) -> Decision:
@@ -79,7 +81,8 @@ def create_mark_for(context: Context, command: CreateFor) -> Decision:
     draft: MarkDraft = require_valid(command.draft)
     if context.state.tables["document"].row(draft.document_id) is None:
         raise NotFoundError(f"There is no document {draft.document_id}.")
-    return _create(context, user_id, MARKS[command.kind], command.new_id, draft)
+    # What is taken over from elsewhere may hold verdicts that were given by other rules.
+    return _create(context, user_id, MARKS[command.kind], command.new_id, draft, is_checked=False)
 
 
 def replace_mark(context: Context, command: Replace) -> Decision:
@@ -98,6 +101,7 @@ def replace_mark(context: Context, command: Replace) -> Decision:
     require_own_id(context, user_id, command.id)
     require_conditions(context, command, None if row is None else row.version)
     draft: MarkDraft = require_valid(command.draft)
+    draft = _complete(context, draft)
     if row is not None:
         return _revise(context, user_id, kind, command.id, draft, scope)
     require_form(command.id, kind.prefix)
@@ -186,10 +190,18 @@ def _require_deletable(context: Context, user_id: str, kind: Kind, key: str) -> 
     return scope
 
 
-def _create(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft) -> Decision:
+def _complete(context: Context, draft: MarkDraft) -> MarkDraft:
+    return completed(context, draft) if isinstance(draft, AnnotationDraft) else draft
+
+
+def _create(
+    context: Context, user_id: str, kind: Kind, key: str, draft: MarkDraft, *, is_checked: bool = True
+) -> Decision:
     _require_targets(context, user_id, key, draft)
     mark = resolved(context, first_head(context, key), draft, user_id)
     check_read_only(draft, _read_only(kind), mark)
+    if isinstance(mark, Annotation) and is_checked:
+        require_verdict(context, mark)
     _check_labels(context, mark)
     change = created(context, kind, key, mark)
     return Decision([*unburied(context, key), change], outcome_of(kind, change, CREATED, mark.version))
@@ -205,6 +217,8 @@ def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDra
     if isinstance(current, Annotation):
         mark = replace(mark, rests_on=current.rests_on)
     check_read_only(draft, _read_only(kind), current, mark)
+    if isinstance(current, Annotation) and isinstance(mark, Annotation):
+        require_verdict(context, mark, current)
     if _labelled(mark) != _labelled(current):
         # What was there before the labels changed may stay, and be decided about.
         _check_labels(context, mark)
@@ -270,7 +284,8 @@ def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
     """Make sure that a mark fits the labels of its project, if that is closed to others.
 
     Raises:
-        InvalidError: It does not; the nearest label is named.
+        LabelUnknownError: Its label is none of them; the nearest is named.
+        InvalidError: It does not fit otherwise.
     """
     document = context.state.tables["document"].row(mark.document_id)
     project = None if document.project_id is None else context.state.tables["project"].row(document.project_id)
@@ -282,6 +297,8 @@ def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
         return next((row.label for row in rows if row is not None), None)
 
     errors = mark_errors(project.labels, mark, label_of)
+    if any(error.pointer == "/label" for error in errors):
+        raise LabelUnknownError("The mark has none of the labels that its project has for such marks.", errors)
     if errors:
         raise InvalidError("The mark does not fit the labels of its project.", errors)
 

@@ -310,14 +310,14 @@ async def test_a_project_that_is_closed_takes_only_marks_of_its_labels(scene: Sc
     answer = await scene.owner.call("PATCH", scene.project, {"labels": labels, "label_policy": "closed"})
     assert (answer.json["labels"], answer.json["label_policy"]) == (labels, "closed")
     refused = await scene.owner.call("POST", f"{scene.document}/annotations", {**SPAN, "label": "persn"})
-    assert refused.problem == "invalid"
+    assert (refused.status, refused.problem) == (422, "label-unknown")
     assert refused.json["errors"][0]["pointer"] == "/label"
     assert "'person'" in refused.json["errors"][0]["detail"]
     made = await scene.owner.create(f"{scene.document}/annotations", **SPAN, label="person")
-    assert (await scene.owner.call("PATCH", f"/v1/annotations/{made['id']}", {"label": "x"})).problem == "invalid"
+    assert (await scene.owner.call("PATCH", f"/v1/annotations/{made['id']}", {"label": "x"})).problem == "label-unknown"
     path = f"/v1/annotations/{before['id']}"
     assert (await scene.owner.call("PATCH", path, {"status": "rejected"})).status == 200
-    assert (await scene.owner.call("PATCH", path, {"attributes": {"a": 1}})).problem == "invalid"
+    assert (await scene.owner.call("PATCH", path, {"attributes": {"a": 1}})).problem == "label-unknown"
     assert (await scene.owner.call("DELETE", path)).status == 204
     twice = await scene.owner.call("PATCH", scene.project, {"labels": [*labels, *labels]})
     assert twice.json["errors"][0]["pointer"] == "/labels/1/name"
