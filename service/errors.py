@@ -152,6 +152,12 @@ class CascadeTooLargeError(DomainError):
     name, title = "cascade-too-large", "Too much would be deleted at once"
 
 
+class TooManyMarksError(DomainError):
+    """The request concerns more marks than it may. The detail tells how to divide it."""
+
+    name, title = "too-many-marks", "Too many marks at once"
+
+
 class TooLargeError(DomainError):
     """The body, or the transaction that it makes, is larger than the limit."""
 

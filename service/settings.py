@@ -54,6 +54,10 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     text_bytes: Annotated[int, Meta(ge=1024)]
     entity_bytes: Annotated[int, Meta(ge=1024)]
     cascade_max: Annotated[int, Meta(ge=1)]
+    adjudication_max: Annotated[int, Meta(ge=1)]
+    comparison_max: Annotated[int, Meta(ge=1)]
+    relabel_max: Annotated[int, Meta(ge=1)]
+    agreement_max: Annotated[int, Meta(ge=1)]
     header_line_bytes: Annotated[int, Meta(ge=1024)]
     headers_max: Annotated[int, Meta(ge=16)]
     keepalive_seconds: Positive

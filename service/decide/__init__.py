@@ -21,6 +21,7 @@ from service.commands import (
 )
 from service.decide.access import require_caller
 from service.decide.accounts import delete_user, register, update_user
+from service.decide.adjudication import adjudicate
 from service.decide.decision import Context, Decision
 from service.decide.documents import (
     create_document,
@@ -30,11 +31,13 @@ from service.decide.documents import (
     update_document,
 )
 from service.decide.idempotency import kept, replayed
+from service.decide.labels import change_labels
 from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
 from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.errors import ImmutableError
+from service.reviews import Adjudicate, ChangeLabels
 
 Rule = Callable[[Context, Any], Decision]
 
@@ -51,6 +54,8 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (Update, "project"): update_project,
     (Delete, "project"): delete_project,
     (SetMember, ""): set_member,
+    (Adjudicate, ""): adjudicate,
+    (ChangeLabels, ""): change_labels,
     (Create, "document"): create_document,
     (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,

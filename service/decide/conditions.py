@@ -6,9 +6,12 @@ from service.commands import Conditions, Delete, Replace, SetMember, Update
 from service.decide.decision import Context
 from service.decide.idempotency import refuse_reused_key
 from service.errors import PreconditionFailedError
+from service.reviews import Adjudicate, ChangeLabels
+
+Conditional = Replace | Update | Delete | SetMember | Adjudicate | ChangeLabels
 
 
-def require_conditions(context: Context, command: Replace | Update | Delete | SetMember, version: int | None) -> None:
+def require_conditions(context: Context, command: Conditional, version: int | None) -> None:
     """Check the idempotency key, then the preconditions; call it when access is clear and before any rule.
 
     Args:

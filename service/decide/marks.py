@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -202,7 +203,7 @@ def _create(
     check_read_only(draft, _read_only(kind), mark)
     if isinstance(mark, Annotation) and is_checked:
         require_verdict(context, mark)
-    _check_labels(context, mark)
+    check_labels(context, mark)
     change = created(context, kind, key, mark)
     return Decision([*unburied(context, key), change], outcome_of(kind, change, CREATED, mark.version))
 
@@ -221,7 +222,7 @@ def _revise(context: Context, user_id: str, kind: Kind, key: str, draft: MarkDra
         require_verdict(context, mark, current)
     if _labelled(mark) != _labelled(current):
         # What was there before the labels changed may stay, and be decided about.
-        _check_labels(context, mark)
+        check_labels(context, mark)
     if mark.status != current.status:
         require_action(context, user_id, scope, Action.DECIDE)
     if isinstance(current, Annotation) and author_id != user_id and _besides_status(mark) != _besides_status(current):
@@ -280,8 +281,13 @@ def _labelled(mark: MarkFields) -> tuple[Any, ...]:
     return mark.type, mark.label, mark.attributes, mark.arguments
 
 
-def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
+def check_labels(context: Context, mark: Annotation | Extraction, new: Mapping[str, str | None] | None = None) -> None:
     """Make sure that a mark fits the labels of its project, if that is closed to others.
+
+    Args:
+        context: Of the decision.
+        mark: Resolved.
+        new: Labels of marks that are yet to be created, by id.
 
     Raises:
         LabelUnknownError: Its label is none of them; the nearest is named.
@@ -293,6 +299,8 @@ def _check_labels(context: Context, mark: Annotation | Extraction) -> None:
         return
 
     def label_of(key: str) -> str | None:
+        if new is not None and key in new:
+            return new[key]
         rows = (context.state.tables[kind.name].row(key) for kind in MARKS.values())
         return next((row.label for row in rows if row is not None), None)
 

@@ -17,6 +17,7 @@ class Action(Enum):
 
     READ = "read the project, its documents and their marks"
     CHANGE_PROJECT = "change name and description"
+    CHANGE_LABELS = "rename and merge labels, in all marks"
     MANAGE_MEMBERS = "add, change and remove members"
     DELETE_PROJECT = "delete the project"
     CREATE_DOCUMENT = "upload documents"
@@ -27,6 +28,7 @@ class Action(Enum):
     CREATE_ANNOTATION = "put annotations on documents, change and delete one's own"
     CHANGE_ANNOTATION = "change and delete annotations of others"
     DECIDE = "set the status of marks"
+    REVIEW = "compare annotators, adjudicate, see how far they agree"
     SEE_OTHERS = "see others' annotations before the review is done, where annotators are independent"
 
 
@@ -38,6 +40,7 @@ _OWNERS: frozenset[ProjectRole] = frozenset({"owner"})
 ALLOWED: Mapping[Action, frozenset[ProjectRole]] = {
     Action.READ: _EVERYBODY,
     Action.CHANGE_PROJECT: _EDITORS,
+    Action.CHANGE_LABELS: _EDITORS,
     Action.MANAGE_MEMBERS: _OWNERS,
     Action.DELETE_PROJECT: _OWNERS,
     Action.CREATE_DOCUMENT: _EDITORS,
@@ -48,5 +51,6 @@ ALLOWED: Mapping[Action, frozenset[ProjectRole]] = {
     Action.CREATE_ANNOTATION: _EVERYBODY - {"viewer"},
     Action.CHANGE_ANNOTATION: _REVIEWERS,
     Action.DECIDE: _REVIEWERS,
+    Action.REVIEW: _REVIEWERS,
     Action.SEE_OTHERS: _EDITORS | _REVIEWERS,
 }

@@ -1,6 +1,8 @@
-"""Members of projects: /v1/projects/{id}/members/{user_id}."""
+"""Members of projects, and their labels: what is below /v1/projects/{id}."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -15,6 +17,8 @@ from service.http.idempotency import key_of
 from service.http.parameters import parameters
 from service.http.responses import outcome_response
 from service.kinds.project import PROJECT, ProjectRole
+from service.kinds.review import Merging, Renaming
+from service.reviews import ChangeLabels
 
 _PATH = PROJECT.collection or ""
 
@@ -50,6 +54,34 @@ async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid
         id=request.match_info["id"],
         user_id=request.match_info["user_id"],
         role=role,
+        conditions=conditions_of(request),
+    )
+    return outcome_response(await submit(call, command), _PATH)
+
+
+async def rename_label(request: web.Request) -> web.Response:
+    """Give a label another name, in all marks: POST /v1/projects/{id}/labels/rename. The answer is the project."""
+    return await _change_labels(request, "rename", Renaming)
+
+
+async def merge_labels(request: web.Request) -> web.Response:
+    """Make another one of some labels, in all marks: POST /v1/projects/{id}/labels/merge. The answer is the project."""
+    return await _change_labels(request, "merge", Merging)
+
+
+async def _change_labels(
+    request: web.Request, how: Literal["rename", "merge"], draft: type[Renaming | Merging]
+) -> web.Response:
+    call = request[CALL]
+    body = await read_body(request, JSON)
+    parameters(request, ())
+    command = ChangeLabels(
+        actor=call.actor,
+        operation=call.operation,
+        idempotency=key_of(request, call.actor, body),
+        id=request.match_info["id"],
+        how=how,
+        draft=decode(body, draft, call.services.settings.limits),
         conditions=conditions_of(request),
     )
     return outcome_response(await submit(call, command), _PATH)

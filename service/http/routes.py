@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import health, problems, projects, sessions, users
+from service.http import health, problems, projects, review, sessions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
@@ -47,7 +47,10 @@ def routes() -> list[web.RouteDef]:
         *_collection(PROJECTS),
         web.put("/v1/projects/{id}/members/{user_id}", projects.set_member),
         web.delete("/v1/projects/{id}/members/{user_id}", projects.remove_member),
+        web.post("/v1/projects/{id}/labels/rename", projects.rename_label),
+        web.post("/v1/projects/{id}/labels/merge", projects.merge_labels),
         *_collection(DOCUMENTS),
+        web.post("/v1/documents/{id}/adjudication", review.adjudicate),
         *_collection(EXTRACTIONS),
         *_collection(ANNOTATIONS),
         *_nested(EXTRACTIONS),

@@ -107,6 +107,27 @@ async def see_others(who: Member, scene: Scene) -> list[Answer]:
     return answers
 
 
+async def change_labels(who: Member, scene: Scene) -> list[Answer]:
+    """Rename a label and merge it back, as the owner's own marks have it."""
+    marked = await scene.owner.create("/v1/documents", title="n", text="x", project_id=scene.project.split("/")[-1])
+    await scene.owner.create(f"/v1/documents/{marked['id']}/annotations", label=f"old-{who.id}")
+    first = await who.call("POST", f"{scene.project}/labels/rename", {"from": f"old-{who.id}", "to": f"new-{who.id}"})
+    if first.status != 200:
+        return [first]
+    await scene.owner.create(f"/v1/documents/{marked['id']}/annotations", label=f"old-{who.id}")
+    merging = {"from": [f"new-{who.id}"], "into": f"old-{who.id}"}
+    return [first, await who.call("POST", f"{scene.project}/labels/merge", merging)]
+
+
+async def review(who: Member, scene: Scene) -> list[Answer]:
+    """Adjudicate, which ends the review."""
+    document = await scene.owner.create("/v1/documents", title="n", text="x", project_id=scene.project.split("/")[-1])
+    path = f"/v1/documents/{document['id']}"
+    mark = await scene.owner.create(f"{path}/annotations", label="x")
+    decided = {"decided": [{"take": mark["id"]}]}
+    return [await who.call("POST", f"{path}/adjudication", decided)]
+
+
 def once(
     method: str, path: Callable[[Scene], str], body: Callable[[Scene], object] = lambda _: None
 ) -> Callable[[Member, Scene], Awaitable[list[Answer]]]:
@@ -121,6 +142,7 @@ def once(
 ATTEMPTS: dict[Action, Callable[[Member, Scene], Awaitable[list[Answer]]]] = {
     Action.READ: read,
     Action.CHANGE_PROJECT: once("PATCH", lambda scene: scene.project, lambda _: {"name": "Other"}),
+    Action.CHANGE_LABELS: change_labels,
     Action.MANAGE_MEMBERS: manage,
     Action.DELETE_PROJECT: once("DELETE", lambda scene: scene.project),
     Action.CREATE_DOCUMENT: once(
@@ -135,6 +157,7 @@ ATTEMPTS: dict[Action, Callable[[Member, Scene], Awaitable[list[Answer]]]] = {
     Action.CREATE_ANNOTATION: create_annotation,
     Action.CHANGE_ANNOTATION: once("PATCH", lambda scene: scene.annotation, lambda _: {"label": "other"}),
     Action.DECIDE: decide,
+    Action.REVIEW: review,
     Action.SEE_OTHERS: see_others,
 }
 HIDING = {Action.SEE_OTHERS}

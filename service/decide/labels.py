@@ -1,0 +1,179 @@
+"""Renaming and merging labels: the project's labels and every mark that has one, in one transaction."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
+
+from service.decide.access import require_project, require_user
+from service.decide.conditions import require_conditions
+from service.decide.decision import OK, Context, Decision, next_head, outcome_of, require_valid, stored, updated
+from service.decide.references import MARKS
+from service.decide.roles import Action
+from service.errors import ConflictError, FieldError, InvalidError, LabelUnknownError, TooManyMarksError, shown
+from service.kinds.base import Kind
+from service.kinds.label import ArgumentSchema, Label, mark_errors
+from service.kinds.marks import ANNOTATION, Annotation, Extraction
+from service.kinds.project import PROJECT, Project
+from service.kinds.review import Merging, Renaming
+from service.reviews import ChangeLabels
+from wal.change import Change
+
+_NAMED_MAX = 10
+
+
+class _Step(msgspec.Struct, frozen=True):
+    """What becomes of which labels.
+
+    Attributes:
+        old: Labels.
+        new: What they become.
+        project: As it is.
+        after: As it will be, but for its head.
+    """
+
+    old: tuple[str, ...]
+    new: str
+    project: Project
+    after: Project
+
+    def label(self, name: str | None) -> str | None:
+        """Return what a label becomes."""
+        return self.new if name in self.old else name
+
+
+def change_labels(context: Context, command: ChangeLabels) -> Decision:
+    """Rename a label, or merge some into another one; extractions and annotations get it with a new version.
+
+    Raises:
+        NotFoundError: There is no such project that the user may read.
+        ForbiddenError: They may read it, and not do this.
+        PreconditionFailedError: A condition does not hold.
+        LabelUnknownError: There is no such label, neither in the project nor on a mark.
+        ConflictError: The new name is there: that is merging.
+        TooManyMarksError: More marks have it than one transaction may change.
+        InvalidError: The body does not fit the schema, or marks would not fit the label that they get.
+    """
+    user_id = require_user(context, command.actor)
+    row = require_project(context, user_id, command.id, Action.CHANGE_LABELS)
+    require_conditions(context, command, row.version)
+    draft: Renaming | Merging = require_valid(command.draft)
+    project = stored(context, PROJECT, command.id, Project)
+    step = _renaming(context, project, draft) if isinstance(draft, Renaming) else _merging(context, project, draft)
+    changes = [updated(context, PROJECT, command.id, replace(step.after, **next_head(context, project).members()))]
+    changes += _marks(context, step)
+    return Decision(changes, outcome_of(PROJECT, changes[0], OK, project.version + 1))
+
+
+def _renaming(context: Context, project: Project, draft: Renaming) -> _Step:
+    _require_known(context, project, [("/from", draft.old)])
+    if draft.old == draft.new:
+        raise InvalidError("Nothing would change.", [FieldError("/to", "is what it is called already")])
+    if _is_known(context, project, draft.new):
+        raise ConflictError(
+            f"{shown(draft.new)} is a label of {project.id} already. Merge into it: POST …/labels/merge."
+        )
+    labels = [replace(one, name=draft.new) if one.name == draft.old else one for one in project.labels]
+    return _step(project, (draft.old,), draft.new, labels)
+
+
+def _merging(context: Context, project: Project, draft: Merging) -> _Step:
+    places = [(f"/from/{place}", name) for place, name in enumerate(draft.old)]
+    itself = [
+        FieldError(pointer, "is what the others are merged into") for pointer, name in places if name == draft.into
+    ]
+    if itself:
+        raise InvalidError("A label cannot become itself.", itself)
+    _require_known(context, project, [*places, ("/into", draft.into)])
+    names = [one.name for one in project.labels]
+    if project.label_policy == "closed" and draft.into not in names:
+        raise LabelUnknownError(
+            "The project is closed to other labels than its own.", [_unknown("/into", draft.into, names)]
+        )
+    return _step(project, tuple(draft.old), draft.into, [one for one in project.labels if one.name not in draft.old])
+
+
+def _step(project: Project, old: tuple[str, ...], new: str, labels: list[Label]) -> _Step:
+    def renamed(schema: ArgumentSchema) -> ArgumentSchema:
+        names = [new if name in old else name for name in schema.labels or ()]
+        return replace(schema, labels=list(dict.fromkeys(names)) or None)
+
+    labels = [
+        one if one.arguments is None else replace(one, arguments=[renamed(schema) for schema in one.arguments])
+        for one in labels
+    ]
+    return _Step(old, new, project, replace(project, labels=labels))
+
+
+def _require_known(context: Context, project: Project, places: Iterable[tuple[str, str]]) -> None:
+    names = [one.name for one in project.labels]
+    errors = [_unknown(pointer, name, names) for pointer, name in places if not _is_known(context, project, name)]
+    if errors:
+        raise LabelUnknownError(f"Neither {project.id} nor a mark in it has that label.", errors)
+
+
+def _is_known(context: Context, project: Project, name: str) -> bool:
+    return any(one.name == name for one in project.labels) or any(_having(context, project.id, [name]))
+
+
+def _unknown(pointer: str, name: str, names: Sequence[str]) -> FieldError:
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)
+    hint = f"; the nearest is {shown(nearest[0])}" if nearest else ""
+    return FieldError(pointer, f"{shown(name)} is no label of the project{hint}")
+
+
+def _having(context: Context, project_id: str, labels: Sequence[str]) -> Iterator[tuple[str, Kind]]:
+    """Yield the marks of a project that have one of some labels."""
+    for kind in MARKS.values():
+        table = context.state.tables[kind.name]
+        for key in table.ids(table.select({"label": labels, "document.scope": (project_id,)})):
+            yield key, kind
+
+
+def _marks(context: Context, step: _Step) -> list[Change]:
+    limit = context.limits.relabel_max
+    found = list(islice(_having(context, step.project.id, step.old), limit + 1))
+    if len(found) > limit:
+        raise TooManyMarksError(
+            f"More than {limit} marks of {step.project.id} have {shown(step.old)}, which is the limit of one "
+            "transaction. Merge fewer labels at once, relabel annotations or delete marks first, or have "
+            "limits.relabel_max raised."
+        )
+    changes = []
+    errors: list[FieldError] = []
+    for key, kind in found:
+        current: Annotation | Extraction = (
+            stored(context, ANNOTATION, key, Annotation)
+            if kind is ANNOTATION
+            else stored(context, kind, key, Extraction)
+        )
+        mark = replace(current, **next_head(context, current).members(), label=step.new)
+        errors += _misfits(context, step, current, mark)
+        changes.append(updated(context, kind, key, mark))
+    if errors:
+        raise InvalidError(
+            f"{len(errors)} marks do not fit {shown(step.new)} as the project has it. Change the label, or them.",
+            errors[:_NAMED_MAX],
+        )
+    return changes
+
+
+def _misfits(
+    context: Context, step: _Step, before: Annotation | Extraction, after: Annotation | Extraction
+) -> list[FieldError]:
+    """Return why a mark does not fit the label that it gets, if it fits the one that it has."""
+    if step.project.label_policy == "open":
+        return []
+
+    def label_of(key: str) -> str | None:
+        rows = (context.state.tables[name].row(key) for name in MARKS)
+        return next((row.label for row in rows if row is not None), None)
+
+    wrong = mark_errors(step.after.labels, after, lambda key: step.label(label_of(key)))
+    if not wrong or mark_errors(step.project.labels, before, label_of):
+        return []
+    return [FieldError("", f"{after.id}: {wrong[0].pointer} {wrong[0].detail}")]
