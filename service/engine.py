@@ -30,6 +30,8 @@ from service.decide.access import (
 from service.decide.decision import Context, actor_id
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
+from service.reviewing import Reviewing
+from service.reviews import Agree, Compare
 from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
@@ -109,6 +111,7 @@ class Engine:
         self._log = log
         self._clock = clock
         self._limits = limits
+        self._reviewing = Reviewing(state, self._context)
 
     async def submit(self, command: Command) -> Outcome:
         """Carry out a command; what it answers is durable.
@@ -157,6 +160,20 @@ class Engine:
         """
         try:
             return self._list(query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def compare(self, query: Compare) -> bytes:
+        """Return a document's annotations side by side, as JSON; raises as `Reviewing.compare`."""
+        try:
+            return await self._reviewing.compare(query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def agree(self, query: Agree) -> bytes:
+        """Return how far a project's annotators agree, as JSON; raises as `Reviewing.agree`."""
+        try:
+            return await self._reviewing.agree(query)
         finally:
             await self._log.wait(self._state.sequence)
 

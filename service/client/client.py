@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from aiohttp import hdrs
 
 from service.client.collection import Collection, Readable, decoded
 from service.client.retries import RetryPolicy
+from service.client.reviews import Reviews
 from service.client.transport import Request, Sleep, Statistics, Transport, new_key
 from service.client.types import (
     Annotation,
@@ -52,6 +54,7 @@ class Client:
         documents: The user's, and those of their projects.
         extractions: What models found in them.
         annotations: What people say about them.
+        reviews: Comparison, adjudication and agreement.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Client:
         self.documents = Collection[DocumentDraft, Document](self._transport, "/v1/documents", Document)
         self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
         self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
+        self.reviews = Reviews(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -143,6 +147,14 @@ class Client:
         path = f"{_PROJECTS}/{quote(project_id, safe='')}/members/{quote(user_id, safe='')}"
         await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, idempotency_key=new_key()))
 
+    async def rename_label(self, project_id: str, old: str, new: str) -> Project:
+        """Give a label of a project another name, there and in all marks."""
+        return await self._change_labels(project_id, "rename", {"from": old, "to": new})
+
+    async def merge_labels(self, project_id: str, old: Sequence[str], into: str) -> Project:
+        """Make another label of some, in a project and in all its marks."""
+        return await self._change_labels(project_id, "merge", {"from": list(old), "into": into})
+
     async def status(self) -> dict[str, Any]:
         """Return what administrators may know of the server."""
         answer = await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/status"))
@@ -152,6 +164,11 @@ class Client:
         """Ask for a snapshot, as an administrator; returns the status before it."""
         answer = await self._post("/v1/compactions", {}, repeatable=True)
         return decoded(answer, dict[str, Any], "POST /v1/compactions")
+
+    async def _change_labels(self, project_id: str, how: str, body: dict[str, Any]) -> Project:
+        path = f"{_PROJECTS}/{quote(project_id, safe='')}/labels/{how}"
+        request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), idempotency_key=new_key())
+        return decoded(await self._transport.send(request), Project, f"POST {path}")
 
     async def _post(self, path: str, body: dict[str, Any], *, repeatable: bool) -> Any:
         request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), repeatable=repeatable)

@@ -113,7 +113,7 @@ class Readable(Generic[E]):
             path=self._at(entity_id),
             body=msgspec.json.encode(changes),
             media_type=_MERGE_PATCH,
-            headers=_if_match(version),
+            headers=if_match(version),
             idempotency_key=idempotency_key or new_key(),
         )
         return await self._one(request)
@@ -138,7 +138,7 @@ class Readable(Generic[E]):
             method=hdrs.METH_DELETE,
             path=self._at(entity_id),
             query=[("cascade", "true")] if cascade else [],
-            headers=_if_match(version),
+            headers=if_match(version),
             idempotency_key=idempotency_key or new_key(),
         )
         await self._transport.send(request)
@@ -187,7 +187,7 @@ class Collection(Readable[E], Generic[D, E]):
             create_only: Refuse with 412 if it exists.
             idempotency_key: A new one if there is none.
         """
-        headers = _if_match(version) | ({hdrs.IF_NONE_MATCH: "*"} if create_only else {})
+        headers = if_match(version) | ({hdrs.IF_NONE_MATCH: "*"} if create_only else {})
         request = Request(
             method=hdrs.METH_PUT,
             path=self._at(entity_id),
@@ -210,7 +210,8 @@ def decoded(answer: Answer, type_: type[T], call: str) -> T:
         raise UnexpectedAnswerError(call, answer.status, f"a body that cannot be read ({error})") from error
 
 
-def _if_match(version: int | None) -> dict[str, str]:
+def if_match(version: int | None) -> dict[str, str]:
+    """Return the header fields that ask for a version, none if any will do."""
     return {} if version is None else {hdrs.IF_MATCH: f'"{version}"'}
 
 

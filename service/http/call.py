@@ -17,6 +17,7 @@ from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.passwords import Passwords
+from service.reviews import Agree, Compare
 from service.settings import Settings
 
 
@@ -33,6 +34,14 @@ class Engine(Protocol):
 
     async def page(self, query: List) -> Page:
         """Return a page of a list."""
+        ...
+
+    async def compare(self, query: Compare) -> bytes:
+        """Return what annotators have put on a document, side by side, as JSON."""
+        ...
+
+    async def agree(self, query: Agree) -> bytes:
+        """Return how far the annotators of a project agree, as JSON."""
         ...
 
     async def settled(self) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, ConnectionLostError, ProblemError, RetryPolicy, UnexpectedAnswerError
-from service.client.types import AnnotationDraft, DocumentDraft
+from service.client.reviews import Decided
+from service.client.types import AnnotationDraft, DocumentDraft, ProjectDraft
 from tests.harness import PASSWORD, Process
 
 EMAIL = "ada@example.org"
@@ -129,3 +130,22 @@ async def test_what_is_no_annolog_server_is_told() -> None:
     async with other, Client(f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}") as client:
         with pytest.raises(UnexpectedAnswerError, match="Is this the address"):
             await client.me()
+
+
+async def test_reviews_are_typed_too(client: Client) -> None:
+    """From a comparison over an adjudication to figures, and labels with new names."""
+    project = await client.projects.create(ProjectDraft(name="P", annotators="independent"))
+    document = await client.documents.create(DocumentDraft(title="T", text="Marie Curie", project_id=project.id))
+    mark = await client.annotations.create(AnnotationDraft(document_id=document.id, start=0, end=5, label="person"))
+    comparison = await client.reviews.compare(document.id, attributes=False)
+    assert [(item.kind, item.annotations[0].id) for item in comparison.items] == [("only_one", mark.id)]
+    decided = [Decided(take=mark.id), Decided(value={"start": 6, "end": 11}, ref="curie")]
+    done = await client.reviews.adjudicate(document.id, decided, reject=[], version=1)
+    assert (done.document.version, done.document.reviewed_by) == (2, mark.author_id)
+    assert [one.rests_on for one in done.decided] == [(mark.id,), ()]
+    figures = await client.reviews.agreement(project.id, labels=["person"])
+    assert (figures.documents, figures.overall.kappa) == (0, None)
+    await client.rename_label(project.id, "person", "name")
+    with pytest.raises(ProblemError, match="label-unknown"):
+        await client.merge_labels(project.id, ["person"], "name")
+    assert await client.annotations.count(label="name") == 2

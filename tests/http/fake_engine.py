@@ -16,6 +16,7 @@ from service.commands import (
     Outcome,
     Page,
 )
+from service.reviews import Agree, Compare
 
 ACTOR = Actor(user_id="user_1", session_id="sess_1")
 ENTITY = Entity("doc_1", 3, b'{"id":"doc_1","version":3}')
@@ -63,6 +64,14 @@ class FakeEngine:
         """Answer with the one page."""
         self.queries.append(query)
         return self.page_answer
+
+    async def compare(self, _query: Compare) -> bytes:
+        """Answer with nothing."""
+        return b"{}"
+
+    async def agree(self, _query: Agree) -> bytes:
+        """Answer with nothing."""
+        return b"{}"
 
     async def settled(self) -> None:
         """Nothing is ever under way."""

@@ -120,12 +120,16 @@ async def change_labels(who: Member, scene: Scene) -> list[Answer]:
 
 
 async def review(who: Member, scene: Scene) -> list[Answer]:
-    """Adjudicate, which ends the review."""
+    """Compare, adjudicate, which ends the review, and look at the agreement."""
     document = await scene.owner.create("/v1/documents", title="n", text="x", project_id=scene.project.split("/")[-1])
     path = f"/v1/documents/{document['id']}"
     mark = await scene.owner.create(f"{path}/annotations", label="x")
     decided = {"decided": [{"take": mark["id"]}]}
-    return [await who.call("POST", f"{path}/adjudication", decided)]
+    return [
+        await who.call("GET", f"{path}/comparison"),
+        await who.call("POST", f"{path}/adjudication", decided),
+        await who.call("GET", f"{scene.project}/agreement"),
+    ]
 
 
 def once(

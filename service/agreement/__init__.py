@@ -1,0 +1,1 @@
+"""How far annotators agree: pure, over encoded annotations, in steps that can be interrupted."""
