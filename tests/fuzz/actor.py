@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz.grammar import SPAN, TEXT
+from tests.fuzz.grammar import PROJECT, SPAN, TEXT
 from tests.fuzz.wire import Wire
 
 PASSWORD = "correct horse battery"
@@ -78,10 +78,15 @@ class Actor:
         marks = [
             await self._wire.call("POST", "/v1/annotations", SPAN | {"document_id": key}, self.token) for _ in "ab"
         ]
+        project = await self._wire.call("POST", "/v1/projects", PROJECT, self.token)
+        shared = {"title": "t", "text": TEXT, "project_id": project.json["id"]}
+        labelled = await self._wire.call("POST", "/v1/documents", shared, self.token)
+        await self._wire.call("POST", "/v1/annotations", SPAN | {"document_id": labelled.json["id"]}, self.token)
         page = await self._wire.call("GET", f"/v1/annotations?document_id={key}&limit=1", token=self.token)
         self.names |= {
             b"@doc@": key.encode(),
             b"@ann@": marks[0].json["id"].encode(),
+            b"@proj@": project.json["id"].encode(),
             b"@cursor@": page.json["next"].encode(),
         }
 

@@ -50,6 +50,25 @@ DOCUMENT: dict[str, Any] = {
     "metadata": {"a": {"b": [1, 2.5, None]}},
     "pages": [{"number": 1, "width": 10, "height": 20.5, "start": 0, "end": 5}],
 }
+PROJECT: dict[str, Any] = {
+    "name": "P",
+    "description": "d",
+    "labels": [
+        {"name": "person", "types": ["span"], "color": "#00ff00", "attributes": {"x": {"type": "number"}}},
+        {"name": "met", "arguments": [{"role": "who", "labels": ["person"], "required": True}]},
+    ],
+    "label_policy": "open",
+    "annotators": "independent",
+}
+ADJUDICATION: dict[str, Any] = {
+    "decided": [
+        {"take": "@ann@", "rests_on": ["@ann@"], "ref": "a"},
+        {"value": {"start": 0, "end": 5, "text": "Marie"}, "rests_on": ["@ann@"]},
+        {"value": {"arguments": [{"role": "who", "target": "@ann@"}, {"role": "whom", "target": "@a"}]}},
+    ],
+    "reject": ["@ann@"],
+    "replace": True,
+}
 USER: dict[str, Any] = {"email": "new@example.org", "name": "N", "password": "correct horse battery"}
 LOGIN: dict[str, Any] = {"email": "@email@", "password": "correct horse battery"}
 
@@ -86,6 +105,16 @@ SHAPES: tuple[Shape, ...] = (
     Shape("GET", "/v1/annotations?limit=2&cursor=@cursor@", None, 2),
     Shape("GET", "/v1/extractions?confidence_ge=0.5&label=person", None, 2),
     Shape("GET", "/v1/documents/@doc@/annotations?limit=3", None, 1),
+    Shape("POST", "/v1/projects", PROJECT, 2),
+    Shape("PUT", "/v1/projects/@proj@", PROJECT, 1),
+    Shape("PATCH", "/v1/projects/@proj@", {"label_policy": "closed", "labels": PROJECT["labels"]}, 1),
+    Shape("PUT", "/v1/projects/@proj@/members/@other@", {"role": "annotator"}, 1),
+    Shape("POST", "/v1/projects/@proj@/labels/rename", {"from": "person", "to": "human"}, 1),
+    Shape("POST", "/v1/projects/@proj@/labels/merge", {"from": ["person", "human"], "into": "met"}, 1),
+    Shape("GET", "/v1/projects/@proj@/agreement?label=person&annotator=@user@&annotator=@other@", None, 1),
+    Shape("POST", "/v1/documents/@doc@/adjudication", ADJUDICATION, 4),
+    Shape("POST", "/v1/documents/@doc@/adjudication?offset_unit=utf16", ADJUDICATION, 1),
+    Shape("GET", "/v1/documents/@doc@/comparison?attributes=false&offset_unit=utf16", None, 2),
     Shape("GET", "/v1/users?email=@email@&role=member", None, 1),
     Shape("GET", "/v1/users/@user@", None, 1),
     Shape("GET", "/v1/users/@other@", None, 1),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from service.kinds import KINDS
+from service.kinds.review import Adjudication, Decided
+from service.reviews import Adjudicate
 from service.state.state import State, index_fields
 from service.state.table import Table
 from tests.service.decide.world import World
@@ -54,6 +56,9 @@ def world() -> World:
             arguments=[{"role": "a", "target": marks[0]}, {"role": "b", "target": marks[1]}],
         )
         world.delete(actor, "annotation", marks[5])
+        draft = Adjudication(decided=[Decided(take=marks[0], rests_on=[marks[1]])])
+        new_ids = (world.ids.new("ann"),)
+        world.do(Adjudicate(actor=actor, operation="t", id=document, new_ids=new_ids, draft=draft))
     return world
 
 
