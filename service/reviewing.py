@@ -12,9 +12,8 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
 import msgspec
-from msgspec.structs import replace
 
-from service.agreement.comparison import Comparison, Entry, Item, compare
+from service.agreement.comparison import Comparison, Entry, compare
 from service.agreement.figures import Agreement, figures
 from service.agreement.spans import Claim, decode_claim
 from service.agreement.tally import Tally
@@ -109,27 +108,16 @@ class Reviewing:
         return values
 
     def _comparison(self, query: Compare, values: list[bytes]) -> Generator[None, None, Comparison]:
+        units = self._state.offsets(query.document_id) if query.utf16 else None
         entries = []
         for value in values:
             yield
             claim = decode_claim(value)
             if not claim.is_decided:
-                entries.append(Entry(claim, value))
+                entries.append(Entry(claim, value if units is None else units.outward(value)))
         authors = query.annotators or tuple(sorted({entry.claim.author_id for entry in entries}))
-        units = self._state.offsets(query.document_id) if query.utf16 else None
-
-        def outward(item: Item) -> Item:
-            if units is None:
-                return item
-            inner = [msgspec.Raw(units.outward(bytes(value))) for value in item.annotations]
-            start, end = (None if offset is None else units.units(offset) for offset in (item.start, item.end))
-            return replace(item, annotations=inner, start=start, end=end)
-
-        return (
-            yield from compare(
-                query.document_id, tuple(dict.fromkeys(authors)), entries, outward, attributes=query.attributes
-            )
-        )
+        offset = int if units is None else units.units
+        return (yield from compare(query.document_id, authors, entries, offset, attributes=query.attributes))
 
     def _agreement(self, query: Agree) -> Generator[None, None, Agreement]:
         self._require_countable(query)

@@ -67,7 +67,7 @@ def compare(
     document_id: str,
     annotators: Sequence[str],
     entries: Sequence[Entry],
-    outward: Callable[[Item], Item] = lambda item: item,
+    offset: Callable[[int], int] = int,
     *,
     attributes: bool = True,
 ) -> Generator[None, None, Comparison]:
@@ -77,7 +77,7 @@ def compare(
         document_id: Of the document.
         annotators: Whose annotations are compared.
         entries: Of these annotators, in the order of creation.
-        outward: Gives an item the offsets that were asked for.
+        offset: Gives an offset in the unit that was asked for, which the entities have already.
         attributes: Those whose attributes differ do not agree.
     """
     places = _Places(entry.claim for entry in entries)
@@ -106,7 +106,7 @@ def compare(
     items = []
     for kind, group in sorted(groups, key=lambda one: _rank(one[1])):
         yield
-        items.append(outward(_item(kind, group, annotators, places, attributes=attributes)))
+        items.append(_item(kind, group, annotators, places, offset, attributes=attributes))
     counts = Counter(item.kind for item in items)
     return Comparison(
         document_id, list(annotators), counts["agreement"], counts["disagreement"], counts["only_one"], items
@@ -184,7 +184,15 @@ def _rank(group: Sequence[Entry]) -> tuple[object, ...]:
     return not starts, min(starts, default=0), max(ends, default=0), claims[0].type, min(claim.id for claim in claims)
 
 
-def _item(kind: Kind, group: Sequence[Entry], annotators: Sequence[str], places: _Places, *, attributes: bool) -> Item:
+def _item(
+    kind: Kind,
+    group: Sequence[Entry],
+    annotators: Sequence[str],
+    places: _Places,
+    offset: Callable[[int], int],
+    *,
+    attributes: bool,
+) -> Item:
     rank = {name: place for place, name in enumerate(annotators)}
     ordered = sorted(group, key=lambda entry: (rank[entry.claim.author_id], entry.claim.id))
     claims = [entry.claim for entry in ordered]
@@ -195,13 +203,15 @@ def _item(kind: Kind, group: Sequence[Entry], annotators: Sequence[str], places:
         "verdict": {claim.verdict == "rejected" for claim in claims},
     }
     authors = {claim.author_id for claim in claims}
+    starts = [claim.start for claim in claims if claim.start is not None]
+    ends = [claim.end for claim in claims if claim.end is not None]
     is_open = kind == "disagreement"
     return Item(
         kind=kind,
         annotations=[msgspec.Raw(entry.value) for entry in ordered],
         type=claims[0].type,
-        start=min((claim.start for claim in claims if claim.start is not None), default=None),
-        end=max((claim.end for claim in claims if claim.end is not None), default=None),
+        start=offset(min(starts)) if starts else None,
+        end=offset(max(ends)) if ends else None,
         differs=[name for name, found in aspects.items() if len(found) > 1] if is_open else [],
         missing=[name for name in annotators if name not in authors] if is_open else [],
     )

@@ -93,6 +93,22 @@ def test_filters_are_and_between_fields_and_or_between_values(state: State) -> N
     assert keys(table, label="nothing") == []
 
 
+def test_one_of_several_conditions_is_enough(state: State) -> None:
+    """Each row once, though it passes two; with other filters both must hold."""
+    table = state.tables["note"]
+
+    def found(any_of: list[dict[str, tuple[str, ...]]], **filters: tuple[str, ...]) -> list[str]:
+        return table.ids(table.select(filters, any_of=any_of))
+
+    assert found([{"label": ("x",)}, {"label": ("y",)}, {"tag": ("p", "q")}]) == ["d", "b", "c"]
+    assert found([{"label": ("x",), "tag": ("q",)}, {"target": ("b",)}]) == ["d", "c"]
+    assert found([{"label": ("x",)}, {"label": ("y",)}], tag=("q",)) == ["d"]
+    assert found([{"label": ()}, {"label": ("y",)}]) == ["b"]
+    assert found([{"label": ("x",), "tag": ("q",)}]) == ["d"]
+    assert found([{"label": ()}]) == []
+    assert keys(table, label="x") == ["d", "c"]
+
+
 def test_selecting_does_not_change_what_is_selected_from(state: State) -> None:
     """A bitmap that is handed out is not the index's own, or is not changed."""
     table = state.tables["note"]
