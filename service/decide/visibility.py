@@ -31,7 +31,7 @@ def visible(context: Context, user_id: str, kind: str, document_ids: Iterable[st
     """
     if document_ids is None:
         name, values = "document.scope", scopes_of(context, user_id)
-        hiding = {scope for scope in values if hides_others(context, user_id, scope)}
+        hiding = _hiding(context, user_id)
     else:
         name, values = "document_id", tuple(document_ids)
         hiding = {key for key in values if _hides(context, user_id, key)}
@@ -40,6 +40,13 @@ def visible(context: Context, user_id: str, kind: str, document_ids: Iterable[st
     # Each of them once: what is counted must not be counted twice.
     own: Filters = {name: tuple(hiding), "author_id": (user_id,)}
     return {name: tuple(value for value in values if value not in hiding)}, own
+
+
+def _hiding(context: Context, user_id: str) -> set[str]:
+    """Return the projects that hide others' annotations from one of their members; administrators are owners of all."""
+    projects = context.state.tables["project"]
+    found = projects.select({"annotators": ("independent",), "member": (user_id,)})
+    return {scope for scope in projects.ids(found) if hides_others(context, user_id, scope)}
 
 
 def _hides(context: Context, user_id: str, document_id: str) -> bool:

@@ -63,7 +63,12 @@ PROJECT = Kind(
     "project",
     "proj",
     ProjectRow,
-    (Index("name", "name"), Index("member", "members", is_computed=True)),
+    (
+        Index("name", "name"),
+        Index("member", "members", is_computed=True),
+        # Computed, because projects that were stored before there was the choice do not tell it.
+        Index("annotators", "annotators", is_computed=True),
+    ),
     collection="projects",
     keeps_rows=True,
 )

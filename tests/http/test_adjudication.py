@@ -93,6 +93,19 @@ async def test_a_second_one_is_refused_or_replaces_the_first(scene: Scene) -> No
     assert pointing["id"] in refused.json["detail"]
 
 
+async def test_relations_that_are_taken_again_lead_to_what_is_taken_again(scene: Scene) -> None:
+    """And not to what was decided earlier, which goes."""
+    arguments = [{"role": "a", "target": scene.of_ada}, {"role": "b", "target": scene.of_bob}]
+    decided: list[Any] = [{"take": scene.of_ada}, {"take": scene.of_bob}, {"value": {"arguments": arguments}}]
+    first = (await adjudicate(scene, decided[:2], reject=[])).json["decided"]
+    again = [{"take": first[0]["id"]}, {"take": first[1]["id"]}, decided[2]]
+    answer = await adjudicate(scene, again, reject=[], replace=True)
+    assert answer.status == 200, answer.data
+    ada, bob, relation = answer.json["decided"]
+    assert [argument["target"] for argument in relation["arguments"]] == [ada["id"], bob["id"]]
+    assert ada["id"] != first[0]["id"]
+
+
 async def test_what_is_rested_on_stays_as_it_was(scene: Scene) -> None:
     """It is neither changed nor deleted under what was decided, but for who takes that along."""
     (decided,) = (await adjudicate(scene, [{"take": scene.of_ada}])).json["decided"]

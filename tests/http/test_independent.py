@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Client, Member, open_app
+from tests.harness import PASSWORD, Client, Member, open_app
 
 SPAN = {"start": 0, "end": 5}
 
@@ -91,6 +91,21 @@ async def test_annotators_see_their_own_and_those_who_decide_see_all(scene: Scen
     for role in ("editor", "reviewer"):
         await scene.owner.call("PUT", f"{scene.project}/members/{scene.viewer.id}", {"role": role})
         assert (await scene.viewer.call("GET", f"/v1/annotations/{scene.of_bob}")).status == 200
+
+
+async def test_administrators_and_members_of_several_projects_see_what_each_allows(scene: Scene) -> None:
+    """Hidden in one project, shared in another, and all of it for an administrator."""
+    shared = await scene.owner.create("/v1/projects", name="Shared")
+    path = f"/v1/projects/{shared['id']}/members/{scene.ada.id}"
+    assert (await scene.owner.call("PUT", path, {"role": "annotator"})).status == 200
+    document = await scene.owner.create("/v1/documents", title="t", text="Marie", project_id=shared["id"])
+    there = await scene.owner.create(f"/v1/documents/{document['id']}/annotations", **SPAN)
+    assert await counted(scene.ada, "/v1/annotations") == ([scene.of_ada, there["id"]], 2)
+    both = f"/v1/annotations?document_id={document['id']}&document_id={scene.document.rpartition('/')[2]}"
+    assert await counted(scene.ada, both) == ([scene.of_ada, there["id"]], 2)
+    session = await scene.owner.create("/v1/sessions", email="admin@example.org", password=PASSWORD)
+    admin = Member(scene.owner.client, session["token"])
+    assert (await counted(admin, "/v1/annotations"))[1] == 3
 
 
 async def test_pages_hold_what_one_sees(scene: Scene) -> None:
