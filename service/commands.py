@@ -192,7 +192,9 @@ class LogIn(Command, frozen=True, kw_only=True):
 
 
 class LogOut(Command, frozen=True, kw_only=True):
-    """End the actor's own session."""
+    """End a session of the actor's; `session_id`: None for the one in use."""
+
+    session_id: str | None = None
 
 
 class SetPassword(Command, frozen=True, kw_only=True):
@@ -282,6 +284,10 @@ class Authenticate(Query, frozen=True, kw_only=True):
     token_hash: str
 
 
+class Sessions(Query, frozen=True, kw_only=True):
+    """The actor's sessions."""
+
+
 class CredentialOf(Query, frozen=True, kw_only=True):
     """The stored password hash for an e-mail address or user id; None when there is none. Never leaves the process."""
 
@@ -309,6 +315,22 @@ class Page(msgspec.Struct, frozen=True):
     items: list[bytes]
     next: int | None
     total: int | None = None
+
+
+class OpenSession(msgspec.Struct, frozen=True):
+    """One of the answers to `Sessions`.
+
+    Attributes:
+        id: Of the session.
+        opened_at: When, as RFC 3339; None if that was not kept.
+        expires_at: Until when it counts.
+        current: It is the one that asks.
+    """
+
+    id: str
+    opened_at: str | None
+    expires_at: str
+    current: bool
 
 
 class Credential(msgspec.Struct, frozen=True):

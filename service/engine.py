@@ -28,6 +28,7 @@ from service.decide.access import (
     scopes_of,
 )
 from service.decide.decision import Context, actor_id
+from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.reviewing import Reviewing
@@ -193,6 +194,18 @@ class Engine:
             await self._log.wait(self._state.sequence)
             raise UnauthenticatedError("The token is not known. Log in with POST /v1/sessions.")
         return Actor(user_id=sessions.row(session_id).user_id, session_id=session_id)
+
+    async def sessions(self, query: commands.Sessions) -> list[commands.OpenSession]:
+        """Return the actor's sessions.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+            ForbiddenError: It is the local administrator, who has none.
+        """
+        try:
+            return sessions_of(self._context(), query.actor)
+        finally:
+            await self._log.wait(self._state.sequence)
 
     async def credential(self, query: commands.CredentialOf) -> commands.Credential | None:
         """Return the stored hash of a user's password, for the login handler alone; None if there is no such user."""

@@ -21,6 +21,8 @@ from service.client.types import (
     DocumentDraft,
     Extraction,
     ExtractionDraft,
+    OpenSession,
+    OpenSessions,
     Project,
     ProjectDraft,
     Session,
@@ -122,6 +124,16 @@ class Client:
         """End the session in use."""
         await self._transport.send(Request(method=hdrs.METH_DELETE, path=_CURRENT, repeatable=False))
         self._transport.token = None
+
+    async def sessions(self) -> list[OpenSession]:
+        """Return the user's sessions that have not ended, the oldest first."""
+        request = Request(method=hdrs.METH_GET, path=_SESSIONS)
+        return decoded(await self._transport.send(request), OpenSessions, f"GET {_SESSIONS}").items
+
+    async def revoke_session(self, session_id: str) -> None:
+        """End one of the user's sessions."""
+        path = f"{_SESSIONS}/{quote(session_id, safe='')}"
+        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
 
     async def me(self) -> User:
         """Return who is logged in."""

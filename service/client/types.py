@@ -170,6 +170,21 @@ class Session(Part, frozen=True, kw_only=True):
     user: User
 
 
+class OpenSession(Part, frozen=True, kw_only=True):
+    """One of the user's sessions. `current`: it is the one in use; `opened_at`: None if that was not kept."""
+
+    id: str
+    expires_at: str
+    current: bool
+    opened_at: str | None = None
+
+
+class OpenSessions(Part, frozen=True, kw_only=True):
+    """All of them."""
+
+    items: list[OpenSession]
+
+
 class Project(Entity, frozen=True, kw_only=True):
     """A project. `members`: users' ids, and what each is: owner, editor, reviewer, annotator or viewer."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from service.commands import Expire, LogIn, LogOut, Outcome, SetPassword
-from service.decide.access import require_account, require_caller
+from service.clock import format_time
+from service.commands import Actor, Expire, LogIn, LogOut, OpenSession, Outcome, SetPassword
+from service.decide.access import require_account, require_caller, require_user
 from service.decide.decision import (
     CREATED,
     NO_CONTENT,
@@ -18,7 +19,7 @@ from service.decide.decision import (
     stored,
     updated,
 )
-from service.errors import ConflictError, ForbiddenError, UnauthenticatedError
+from service.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError
 from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Session, User
 from service.kinds.private import IDEMPOTENCY
 from wal.change import Change
@@ -39,6 +40,7 @@ def log_in(context: Context, command: LogIn) -> Decision:
         user_id=command.user_id,
         token_hash=command.token_hash,
         expires_at=context.now + command.lifetime_us,
+        opened_at=context.now,
     )
     open_before = _sessions_of(context, command.user_id)
     surplus = open_before[: max(0, len(open_before) + 1 - command.sessions_max)]
@@ -50,16 +52,42 @@ def log_in(context: Context, command: LogIn) -> Decision:
 
 
 def log_out(context: Context, command: LogOut) -> Decision:
-    """End the session of who asks.
+    """End the session of who asks, or another one of theirs.
 
     Raises:
-        UnauthenticatedError: It has ended already.
+        UnauthenticatedError: The one that asks has ended already.
         ForbiddenError: It is the local administrator, who has none.
+        NotFoundError: There is no such session of theirs.
     """
-    require_caller(context, command.actor)
+    caller = require_caller(context, command.actor)
     if command.actor is None or command.actor.session_id is None:
         raise ForbiddenError("The local administrator has no session to end.")
-    return Decision([deleted(context, SESSION, command.actor.session_id)], Outcome(status=NO_CONTENT))
+    key = command.session_id or command.actor.session_id
+    row = context.state.tables[SESSION.name].row(key)
+    if row is None or row.user_id != caller.user_id:
+        raise NotFoundError(f"There is no session {key} of yours.")
+    return Decision([deleted(context, SESSION, key)], Outcome(status=NO_CONTENT))
+
+
+def sessions_of(context: Context, actor: Actor | None) -> list[OpenSession]:
+    """Return the sessions of who asks that have not ended, the oldest first.
+
+    Raises:
+        UnauthenticatedError: Nobody is logged in.
+        ForbiddenError: It is the local administrator, who has none.
+    """
+    table = context.state.tables[SESSION.name]
+    keys = _sessions_of(context, require_user(context, actor))
+    found = [(key, row) for key in keys if (row := table.row(key)).expires_at > context.now]
+    return [
+        OpenSession(
+            id=key,
+            opened_at=None if row.opened_at is None else format_time(row.opened_at),
+            expires_at=format_time(row.expires_at),
+            current=actor is not None and key == actor.session_id,
+        )
+        for key, row in found
+    ]
 
 
 def set_password(context: Context, command: SetPassword) -> Decision:

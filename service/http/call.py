@@ -11,7 +11,20 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from service.commands import Actor, Authenticate, Command, Credential, CredentialOf, Entity, Get, List, Outcome, Page
+from service.commands import (
+    Actor,
+    Authenticate,
+    Command,
+    Credential,
+    CredentialOf,
+    Entity,
+    Get,
+    List,
+    OpenSession,
+    Outcome,
+    Page,
+    Sessions,
+)
 from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
@@ -50,6 +63,10 @@ class Engine(Protocol):
 
     async def authenticate(self, query: Authenticate) -> Actor:
         """Return whose token it is."""
+        ...
+
+    async def sessions(self, query: Sessions) -> list[OpenSession]:
+        """Return the actor's sessions."""
         ...
 
     async def credential(self, query: CredentialOf) -> Credential | None:

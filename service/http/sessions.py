@@ -7,7 +7,7 @@ from aiohttp import web
 
 from service.bodies import decode
 from service.clock import format_time
-from service.commands import Actor, CredentialOf, Get, Invalid, LogIn, LogOut
+from service.commands import Actor, CredentialOf, Get, Invalid, LogIn, LogOut, OpenSession, Sessions
 from service.errors import InvalidError, NotFoundError, UnauthenticatedError
 from service.http.body import JSON, read_body
 from service.http.call import CALL, Call
@@ -42,6 +42,13 @@ class Current(msgspec.Struct, frozen=True):
 
     id: str
     user: msgspec.Raw
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The answer to who asks for all of their sessions; there are few, so there is no next page."""
+
+    items: list[OpenSession]
+    next: None = None
 
 
 async def log_in(request: web.Request) -> web.Response:
@@ -83,6 +90,23 @@ async def current(request: web.Request) -> web.Response:
         raise NotFoundError("The local administrator on the control socket has no session.")
     user = await call.engine.get(Get(actor=actor, kind="user", id=actor.user_id))
     return json_response(msgspec.json.encode(Current(actor.session_id, msgspec.Raw(user.body))))
+
+
+async def list_sessions(request: web.Request) -> web.Response:
+    """Return one's sessions that have not ended, the oldest first: GET /v1/sessions."""
+    call = request[CALL]
+    parameters(request, ())
+    found = await call.engine.sessions(Sessions(actor=call.actor))
+    return json_response(msgspec.json.encode(Listed(found)))
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """End one of one's sessions: DELETE /v1/sessions/{id}."""
+    call = request[CALL]
+    parameters(request, ())
+    command = LogOut(actor=call.actor, operation=call.operation, session_id=request.match_info["id"])
+    await call.engine.submit(command)
+    return web.Response(status=204)
 
 
 async def log_out(request: web.Request) -> web.Response:

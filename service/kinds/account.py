@@ -58,12 +58,16 @@ class Credential(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Session(msgspec.Struct, kw_only=True, frozen=True):
-    """A login. The token is stored hashed; `expires_at` is in microseconds since 1970 UTC."""
+    """A login. The token is stored hashed; times are in microseconds since 1970 UTC.
+
+    `opened_at`: None in what was written before it was kept.
+    """
 
     id: str
     user_id: str
     token_hash: str
     expires_at: int
+    opened_at: int | None = None
 
 
 USER = Kind(

@@ -123,6 +123,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("POST", "/v1/users", USER, 1),
     Shape("POST", "/v1/sessions", LOGIN, 1),
     Shape("GET", "/v1/me", None, 1),
+    Shape("GET", "/v1/sessions", None, 1),
     Shape("GET", "/v1/sessions/current", None, 1),
     Shape("DELETE", "/v1/sessions/current", None, 1),
     Shape("GET", "/v1/status", None, 1),

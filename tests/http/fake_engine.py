@@ -13,8 +13,10 @@ from service.commands import (
     Entity,
     Get,
     List,
+    OpenSession,
     Outcome,
     Page,
+    Sessions,
 )
 from service.reviews import Agree, Compare
 
@@ -64,6 +66,10 @@ class FakeEngine:
         """Answer with the one page."""
         self.queries.append(query)
         return self.page_answer
+
+    async def sessions(self, _query: Sessions) -> list[OpenSession]:
+        """Answer with none."""
+        return []
 
     async def compare(self, _query: Compare) -> bytes:
         """Answer with nothing."""

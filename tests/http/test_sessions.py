@@ -96,3 +96,50 @@ async def test_guessing_passwords_is_429_after_a_while(anna: Member, anybody: Me
     answer = await anybody.call("POST", "/v1/sessions", LOGIN)
     assert (answer.status, answer.problem) == (429, "too-many-requests")
     assert 0 < int(answer.headers["Retry-After"]) <= 7
+
+
+async def test_sessions_are_listed_without_their_tokens(anna: Member, anybody: Member) -> None:
+    """One's own alone, the oldest first, and which of them asks."""
+    ben = await Member(anybody.client).join("ben@example.org")
+    other = await anybody.create("/v1/sessions", LOGIN)
+    answer = await anna.call("GET", "/v1/sessions")
+    first, second = answer.json["items"]
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert set(first) == {"id", "opened_at", "expires_at", "current"}
+    assert (first["current"], second["current"]) == (True, False)
+    assert first["id"] == (await anna.call("GET", "/v1/sessions/current")).json["id"]
+    assert first["opened_at"] < second["opened_at"] < other["expires_at"] <= second["expires_at"]
+    assert len((await ben.call("GET", "/v1/sessions")).json["items"]) == 1
+    assert (await anybody.call("GET", "/v1/sessions")).problem == "unauthenticated"
+
+
+async def test_a_session_is_ended_from_another_one(anna: Member, anybody: Member) -> None:
+    """As when a device was lost; the one that asks goes on, and what has ended is not there any more."""
+    lost = Member(anybody.client, (await anybody.create("/v1/sessions", LOGIN))["token"])
+    key = (await lost.call("GET", "/v1/sessions/current")).json["id"]
+    assert (await anna.call("DELETE", f"/v1/sessions/{key}")).status == 204
+    assert (await lost.call("GET", "/v1/me")).problem == "unauthenticated"
+    assert (await anna.call("DELETE", f"/v1/sessions/{key}")).problem == "not-found"
+    assert [one["current"] for one in (await anna.call("GET", "/v1/sessions")).json["items"]] == [True]
+
+
+async def test_nobody_ends_the_session_of_another(anna: Member, anybody: Member) -> None:
+    """Whose id is known or not: it is told alike, and an administrator is no exception."""
+    ben = await Member(anybody.client).join("ben@example.org")
+    for asking, holder in ((anna, ben), (ben, anna)):
+        key = (await holder.call("GET", "/v1/sessions/current")).json["id"]
+        assert (await asking.call("DELETE", f"/v1/sessions/{key}")).problem == "not-found"
+        assert (await holder.call("GET", "/v1/me")).status == 200
+    assert (await anna.call("DELETE", "/v1/sessions/sess_")).problem == "not-found"
+
+
+async def test_a_session_that_is_past_its_time_is_not_listed(tmp_path: Path) -> None:
+    """Also before maintenance has removed it."""
+    time = now()
+    async with open_app(tmp_path / "data", {"sessions": {"lifetime_hours": 1}}, lambda: time) as client:
+        anybody = Member(client)
+        await anybody.create("/v1/users", name="Anna", **LOGIN)
+        await anybody.create("/v1/sessions", LOGIN)
+        time += 3_600_000_000
+        later = Member(client, (await anybody.create("/v1/sessions", LOGIN))["token"])
+        assert [one["current"] for one in (await later.call("GET", "/v1/sessions")).json["items"]] == [True]
