@@ -41,6 +41,7 @@ def require_caller(context: Context, actor: Actor | None) -> Caller:
     if session is None or user is None or session.user_id != actor.user_id or session.expires_at <= context.now:
         raise UnauthenticatedError("The session has ended. Log in again.")
     if user.disabled:
+        # What was disabled before that ended sessions may have some.
         raise UnauthenticatedError("The account is disabled. Ask an administrator.")
     return Caller(actor.user_id, is_admin=user.role == "admin")
 

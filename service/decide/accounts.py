@@ -75,6 +75,8 @@ def register(context: Context, command: Register) -> Decision:
 def update_user(context: Context, command: Update) -> Decision:
     """Apply a merge patch to a user: name and e-mail by themselves or an admin, role and `disabled` by an admin.
 
+    Who is disabled has no session any more.
+
     Raises:
         NotFoundError: There is no such user whom the caller may see.
         ForbiddenError: Somebody who is no admin would change role or `disabled`.
@@ -108,6 +110,9 @@ def update_user(context: Context, command: Update) -> Decision:
         # Now somebody has said so, and a password does not change it.
         said = msgspec.structs.replace(credential, reset_required=False)
         changes.append(updated(context, CREDENTIAL, command.id, said))
+    if user.disabled and not current.disabled:
+        # Ended, and not only refused meanwhile: a stolen token must not count again once the account is enabled.
+        changes += _sessions_ended(context, command.id)
     return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
@@ -140,10 +145,14 @@ def delete_user(context: Context, command: Delete) -> Decision:
         of_project = project_deletion(context, key, command.id, room)
         room -= sum(1 for change in of_project if change.kind == "tombstone")
         changes += of_project
-    sessions = context.state.tables[SESSION.name]
-    changes += [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (command.id,)}))]
+    changes += _sessions_ended(context, command.id)
     changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]
     return Decision(changes, nothing_left(USER, command.id))
+
+
+def _sessions_ended(context: Context, user_id: str) -> list[Change]:
+    sessions = context.state.tables[SESSION.name]
+    return [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (user_id,)}))]
 
 
 def _require_admin_for(caller: Caller, current: User, patch: dict[str, object]) -> None:

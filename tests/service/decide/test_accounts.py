@@ -84,12 +84,15 @@ def test_users_change_their_name_and_admins_the_role(world: World, ada: Actor, b
 
 
 def test_a_disabled_user_is_refused_at_once(world: World, ada: Actor, bob: Actor) -> None:
-    """Sessions that were open, and new ones."""
+    """Sessions that were open have ended, also once the account is enabled again; there are no new ones."""
     world.update(ada, "user", key_of(bob), {"disabled": True})
-    with pytest.raises(UnauthenticatedError, match="disabled"):
+    with pytest.raises(UnauthenticatedError, match="ended"):
         world.document(bob)
     with pytest.raises(UnauthenticatedError):
         world.log_in(key_of(bob))
+    world.update(ada, "user", key_of(bob), {"disabled": False})
+    with pytest.raises(UnauthenticatedError, match="ended"):
+        world.document(bob)
 
 
 def test_the_last_administrator_stays(world: World, ada: Actor, bob: Actor) -> None:
