@@ -96,6 +96,20 @@ async def test_pages_of_a_document_are_told_in_utf16_units_when_asked_for(anna: 
     assert (await anna.call("PATCH", location, within)).json["pages"][0]["end"] == 2
 
 
+async def test_offsets_in_utf16_units_of_a_member_are_converted_as_the_owner_s_are(anna: Member, bert: Member) -> None:
+    """They were taken for code points of a document that is somebody else's."""
+    project = await anna.create("/v1/projects", name="Emoji")
+    await anna.call("PUT", f"/v1/projects/{project['id']}/members/{bert.id}", {"role": "annotator"})
+    document = await anna.create("/v1/documents", text="\U0001f600 fever", project_id=project["id"])
+    mark = {"document_id": document["id"], "start": 3, "end": 8, "text": "fever"}
+    answer = await bert.call("POST", "/v1/annotations?offset_unit=utf16", mark)
+    assert (answer.status, answer.json["start"], answer.json["end"]) == (201, 3, 8)
+    path = f"/v1/annotations/{answer.json['id']}"
+    assert [(await bert.call("GET", path)).json[name] for name in ("start", "end")] == [2, 7]
+    patched = await bert.call("PATCH", f"{path}?offset_unit=utf16", {"start": 4})
+    assert (patched.status, patched.json["text"]) == (200, "ever")
+
+
 async def test_offsets_in_utf16_units_tell_nothing_of_others_texts(anna: Member, bert: Member) -> None:
     """An offset within a character of somebody else's text is no other answer than any."""
     document = await anna.create("/v1/documents", title="T", text="a\U0001f600b")
