@@ -14,15 +14,17 @@ from service.errors import FieldError
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who asks. `decide` looks session and user up again, because the body arrived after authorisation.
+    """Who asks. `decide` looks session or key, and user, up again, because the body arrived after authorisation.
 
     Attributes:
         user_id: The user, or None for the local administrator on the control socket.
-        session_id: The session that the token belongs to, or None as above.
+        session_id: The session that the token belongs to; None as above, and if it is a key's.
+        key_id: The API key that the token belongs to, None if it is a session's.
     """
 
     user_id: str | None
     session_id: str | None
+    key_id: str | None = None
 
 
 LOCAL_ADMIN = Actor(user_id=None, session_id=None)
@@ -198,19 +200,25 @@ class LogOut(Command, frozen=True, kw_only=True):
 
 
 class SetPassword(Command, frozen=True, kw_only=True):
-    """Give a user a new password and end the sessions opened with the old one, except the actor's.
+    """Give a user a new password and end the sessions opened with the old one, except the actor's, and the API keys.
 
     It enables a user who was disabled for the want of one.
-    `credential_generation`: of the current password, which was verified; None for a reset.
+
+    Attributes:
+        user_id: The user.
+        password_hash: Of the new password.
+        credential_generation: Of the current password, which was verified; None for a reset.
+        keeps_keys: The API keys go on.
     """
 
     user_id: str
     password_hash: str
     credential_generation: int | None
+    keeps_keys: bool = False
 
 
 class Expire(Command, frozen=True, kw_only=True):
-    """Maintenance: delete sessions and idempotency entries that are past their time, `limit` at most."""
+    """Maintenance: delete sessions, API keys and idempotency entries that are past their time, `limit` at most."""
 
     limit: int
     idempotency_lifetime_us: int

@@ -18,6 +18,8 @@ from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page,
 from service.decide import decide
 from service.decide.access import (
     absent,
+    acting,
+    is_admin,
     is_hidden,
     require_account,
     require_caller,
@@ -28,9 +30,11 @@ from service.decide.access import (
     scopes_of,
 )
 from service.decide.decision import Context, actor_id
+from service.decide.keys import keys_of, owner_of
 from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
+from service.logins import Administers, Keys, OpenKey
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
 from service.settings import LimitSettings
@@ -126,7 +130,7 @@ class Engine:
             await self._log.room()
         self._log.admit()
         try:
-            context = self._context()
+            context = self._context(command.actor)
             decision = decide(context, command)
             sequence = self._append(decision.changes, context.now, command)
         except DomainError:
@@ -186,24 +190,41 @@ class Engine:
         """Return whose token it is.
 
         Raises:
-            UnauthenticatedError: It is nobody's, or the session has ended.
+            UnauthenticatedError: It is nobody's, or the session or the API key has ended.
         """
-        sessions = self._state.tables["session"]
-        session_id = sessions.holder("token_hash", query.token_hash)
-        if session_id is None:
+        actor = owner_of(self._state, query.token_hash)
+        if actor is None:
             await self._log.wait(self._state.sequence)
             raise UnauthenticatedError("The token is not known. Log in with POST /v1/sessions.")
-        return Actor(user_id=sessions.row(session_id).user_id, session_id=session_id)
+        return actor
 
     async def sessions(self, query: commands.Sessions) -> list[commands.OpenSession]:
         """Return the actor's sessions.
 
         Raises:
             UnauthenticatedError: Nobody is logged in.
-            ForbiddenError: It is the local administrator, who has none.
+            ForbiddenError: It is the local administrator, who has none, or an API key.
         """
         try:
-            return sessions_of(self._context(), query.actor)
+            return sessions_of(self._context(query.actor), query.actor)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def keys(self, query: Keys) -> list[OpenKey]:
+        """Return the actor's API keys; raises as `sessions`."""
+        try:
+            return keys_of(self._context(query.actor), query.actor)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def administers(self, query: Administers) -> bool:
+        """Tell if the actor asks as an administrator.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+        """
+        try:
+            return require_caller(self._context(query.actor), query.actor).is_admin
         finally:
             await self._log.wait(self._state.sequence)
 
@@ -216,9 +237,9 @@ class Engine:
             return None
         return commands.Credential(user_id, row.password_hash, row.generation)
 
-    def _context(self) -> Context:
+    def _context(self, actor: Actor | None) -> Context:
         # What is stored never goes back in time, whatever the clock does.
-        return Context(self._state, max(self._clock(), self._log.time), self._limits)
+        return acting(Context(self._state, max(self._clock(), self._log.time), self._limits), actor)
 
     def _append(self, changes: list[Change], now: int, command: Command) -> int:
         if not changes:
@@ -239,7 +260,7 @@ class Engine:
         return sequence
 
     def _get(self, query: commands.Get) -> tuple[Entity, int]:
-        context = self._context()
+        context = self._context(query.actor)
         caller = require_caller(context, query.actor)
         table = self._state.tables[query.kind]
         row, value = table.row(query.id), table.value(query.id)
@@ -284,13 +305,14 @@ class Engine:
         actor = query.actor
         if actor == LOCAL_ADMIN:
             return 0, 0
-        if actor is None or actor.user_id is None or actor.session_id is None:
+        if actor is None or actor.user_id is None:
             raise AssertionError("an actor that was required is there")
         tables = self._state.tables
-        return tables["user"].sequence(actor.user_id), tables["session"].sequence(actor.session_id)
+        kind, key = ("session", actor.session_id) if actor.key_id is None else ("api_key", actor.key_id)
+        return tables["user"].sequence(actor.user_id), tables[kind].sequence(key or "")
 
     def _list(self, query: commands.List) -> Page:
-        context = self._context()
+        context = self._context(query.actor)
         caller = require_caller(context, query.actor)
         table = self._state.tables[query.kind]
         known = [index.name for index in table.kind.indexes if index.is_filter]
@@ -326,8 +348,7 @@ class Engine:
         """Return filters with what the actor may see, and others of which one must pass too, if there are any."""
         user_id = require_user(context, query.actor)
         if query.kind == "project":
-            is_admin = self._state.tables["user"].row(user_id).role == "admin"
-            return (query.filters if is_admin else {**query.filters, "member": (user_id,)}), ()
+            return (query.filters if is_admin(context, user_id) else {**query.filters, "member": (user_id,)}), ()
         if query.kind == "document":
             return {**query.filters, "scope": scopes_of(context, user_id)}, ()
         documents = query.filters.get("document_id")

@@ -57,7 +57,7 @@ class MalformedError(DomainError):
 
 
 class UnauthenticatedError(DomainError):
-    """There is no valid session token. Log in with POST /v1/sessions and send `Authorization: Bearer <token>`."""
+    """There is no valid token. Log in with POST /v1/sessions, or make a key; send `Authorization: Bearer <token>`."""
 
     status, name, title = 401, "unauthenticated", "Authentication is required"
 
@@ -66,6 +66,12 @@ class ForbiddenError(DomainError):
     """You may see this, but not do that with it."""
 
     status, name, title = 403, "forbidden", "Not allowed"
+
+
+class InsufficientScopeError(ForbiddenError):
+    """The API key has not the scope that this takes. The detail names it: make a key that has it."""
+
+    name, title = "insufficient-scope", "The API key may not do this"
 
 
 class NotFoundError(DomainError):

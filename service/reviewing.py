@@ -17,6 +17,7 @@ from service.agreement.comparison import Comparison, Entry, compare
 from service.agreement.figures import Agreement, figures
 from service.agreement.spans import Claim, decode_claim
 from service.agreement.tally import Tally
+from service.commands import Actor
 from service.decide.access import require_document, require_project, require_user
 from service.decide.decision import Context
 from service.decide.roles import Action
@@ -45,10 +46,10 @@ class Reviewing:
 
     Args:
         state: Read only.
-        context: Gives what is decided on at the moment.
+        context: Gives what is decided on at the moment, for who asks.
     """
 
-    def __init__(self, state: State, context: Callable[[], Context]) -> None:
+    def __init__(self, state: State, context: Callable[[Actor | None], Context]) -> None:
         self._state = state
         self._context = context
         self._one_at_a_time = asyncio.Lock()
@@ -83,15 +84,15 @@ class Reviewing:
         return msgspec.json.encode(found)
 
     def _require_document(self, query: Compare) -> None:
-        context = self._context()
+        context = self._context(query.actor)
         require_document(context, require_user(context, query.actor), query.document_id, Action.REVIEW)
 
     def _require_project(self, query: Agree) -> None:
-        context = self._context()
+        context = self._context(query.actor)
         require_project(context, require_user(context, query.actor), query.project_id, Action.REVIEW)
 
     def _values(self, query: Compare) -> list[bytes]:
-        table, limits = self._state.tables[ANNOTATION.name], self._context().limits
+        table, limits = self._state.tables[ANNOTATION.name], self._context(query.actor).limits
         rows = table.select(_filters("document_id", query.document_id, query.annotators))
         if len(rows) > limits.comparison_max:
             raise TooManyMarksError(
@@ -121,7 +122,7 @@ class Reviewing:
 
     def _agreement(self, query: Agree) -> Generator[None, None, Agreement]:
         self._require_countable(query)
-        limits = self._context().limits
+        limits = self._context(query.actor).limits
         tally = Tally()
         annotators: set[str] = set()
         labels: set[str] = set()
@@ -146,7 +147,7 @@ class Reviewing:
         return (yield from figures(query.project_id, tally))
 
     def _require_countable(self, query: Agree) -> None:
-        limit = self._context().limits.agreement_max
+        limit = self._context(query.actor).limits.agreement_max
         found = self._state.tables[ANNOTATION.name].select(
             _filters("document.scope", query.project_id, query.annotators)
         )

@@ -81,6 +81,13 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     of_user_max: Annotated[int, Meta(ge=1, le=10_000)]
 
 
+class ApiKeySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an API key may last, and how many a user has."""
+
+    lifetime_days_max: Annotated[float, Meta(gt=0, le=36_500)]
+    of_user_max: Annotated[int, Meta(ge=1, le=1000)]
+
+
 class IdempotencySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long answers are kept for retries."""
 
@@ -113,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitSettings
     passwords: PasswordSettings
     sessions: SessionSettings
+    api_keys: ApiKeySettings
     idempotency: IdempotencySettings
     maintenance: MaintenanceSettings
     logging: LoggingSettings

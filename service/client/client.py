@@ -17,10 +17,13 @@ from service.client.transport import Request, Sleep, Statistics, Transport, new_
 from service.client.types import (
     Annotation,
     AnnotationDraft,
+    ApiKey,
+    ApiKeys,
     Document,
     DocumentDraft,
     Extraction,
     ExtractionDraft,
+    MadeApiKey,
     OpenSession,
     OpenSessions,
     Project,
@@ -31,6 +34,7 @@ from service.client.types import (
 
 _USERS = "/v1/users"
 _SESSIONS = "/v1/sessions"
+_API_KEYS = "/v1/api-keys"
 _PROJECTS = "/v1/projects"
 _CURRENT = "/v1/sessions/current"
 
@@ -44,7 +48,7 @@ class Client:
 
     Args:
         url: Of the server, for example ``http://127.0.0.1:8080``.
-        token: Of a session; `login` sets it.
+        token: Of a session or an API key; `login` sets it.
         policy: When to try again.
         timeout_seconds: For each try.
         connections_max: At the same time.
@@ -135,13 +139,33 @@ class Client:
         path = f"{_SESSIONS}/{quote(session_id, safe='')}"
         await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
 
+    async def make_api_key(self, name: str, scopes: Sequence[str], expires_at: str) -> MadeApiKey:
+        """Make an API key; its token is told here alone, and is given to `Client` as that of a session is.
+
+        It is not repeated when the connection is lost: `api_keys` tells if it was made.
+        """
+        body = {"name": name, "scopes": list(scopes), "expires_at": expires_at}
+        return decoded(await self._post(_API_KEYS, body, repeatable=False), MadeApiKey, f"POST {_API_KEYS}")
+
+    async def api_keys(self) -> list[ApiKey]:
+        """Return the user's API keys that have not expired, the oldest first."""
+        request = Request(method=hdrs.METH_GET, path=_API_KEYS)
+        return decoded(await self._transport.send(request), ApiKeys, f"GET {_API_KEYS}").items
+
+    async def revoke_api_key(self, key_id: str) -> None:
+        """End one of the user's API keys."""
+        path = f"{_API_KEYS}/{quote(key_id, safe='')}"
+        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
+
     async def me(self) -> User:
         """Return who is logged in."""
         return decoded(await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/me")), User, "GET /v1/me")
 
-    async def set_password(self, user_id: str, password: str, *, current_password: str | None = None) -> None:
-        """Set a password; one's own needs the current one. It ends the other sessions of that user."""
-        body = {"password": password, "current_password": current_password}
+    async def set_password(
+        self, user_id: str, password: str, *, current_password: str | None = None, keep_api_keys: bool = False
+    ) -> None:
+        """Set a password; one's own needs the current one. It ends that user's other sessions, and the API keys."""
+        body = {"password": password, "current_password": current_password, "keep_api_keys": keep_api_keys}
         path = f"{_USERS}/{user_id}/password"
         request = Request(method=hdrs.METH_PUT, path=path, body=msgspec.json.encode(body), repeatable=False)
         await self._transport.send(request)

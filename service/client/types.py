@@ -185,6 +185,29 @@ class OpenSessions(Part, frozen=True, kw_only=True):
     items: list[OpenSession]
 
 
+class ApiKey(Part, frozen=True, kw_only=True):
+    """A token of a program's. `token_end`: the last characters of it."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    token_end: str
+    created_at: str
+    expires_at: str
+
+
+class MadeApiKey(ApiKey, frozen=True, kw_only=True):
+    """An API key with its token, which is told once."""
+
+    token: str
+
+
+class ApiKeys(Part, frozen=True, kw_only=True):
+    """All of the user's."""
+
+    items: list[ApiKey]
+
+
 class Project(Entity, frozen=True, kw_only=True):
     """A project. `members`: users' ids, and what each is: owner, editor, reviewer, annotator or viewer."""
 

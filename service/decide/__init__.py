@@ -19,7 +19,7 @@ from service.commands import (
     SetPassword,
     Update,
 )
-from service.decide.access import require_caller
+from service.decide.access import acting, require_caller
 from service.decide.accounts import delete_user, register, update_user
 from service.decide.adjudication import adjudicate
 from service.decide.decision import Context, Decision
@@ -31,12 +31,15 @@ from service.decide.documents import (
     update_document,
 )
 from service.decide.idempotency import kept, replayed
+from service.decide.keys import make_key, revoke_key
 from service.decide.labels import change_labels
 from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
 from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
+from service.decide.scopes import require_scope
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.errors import ImmutableError
+from service.logins import MakeKey, RevokeKey
 from service.reviews import Adjudicate, ChangeLabels
 
 Rule = Callable[[Context, Any], Decision]
@@ -46,6 +49,8 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (LogIn, ""): log_in,
     (LogOut, ""): log_out,
     (SetPassword, ""): set_password,
+    (MakeKey, ""): make_key,
+    (RevokeKey, ""): revoke_key,
     (Expire, ""): expire,
     (Update, "user"): update_user,
     (Delete, "user"): delete_user,
@@ -85,6 +90,8 @@ def decide(context: Context, command: Command) -> Decision:
     rule = _RULES.get((type(command), kind))
     if rule is None:
         raise ImmutableError(f"{type(command).__name__} does nothing to {kind or 'this'}: see the API's description.")
+    require_scope(context, command)
+    context = acting(context, command.actor)
     if isinstance(command, Create | Replace | Update) and command.utf16:
         rule = _converting(rule)
     if command.idempotency is None:

@@ -30,20 +30,56 @@ def require_caller(context: Context, actor: Actor | None) -> Caller:
     """Return who asks.
 
     Raises:
-        UnauthenticatedError: Nobody is logged in, the session ended, or the account is disabled.
+        UnauthenticatedError: Nobody is logged in, the session or the API key ended, or the account is disabled.
     """
     if actor == LOCAL_ADMIN:
         return Caller(None, is_admin=True)
-    if actor is None or actor.user_id is None or actor.session_id is None:
+    if actor is None or actor.user_id is None or (actor.session_id is None and actor.key_id is None):
         raise UnauthenticatedError("Log in with POST /v1/sessions.")
-    session = context.state.tables["session"].row(actor.session_id)
+    login = login_of(context, actor)
     user = context.state.tables["user"].row(actor.user_id)
-    if session is None or user is None or session.user_id != actor.user_id or session.expires_at <= context.now:
-        raise UnauthenticatedError("The session has ended. Log in again.")
+    if login is None or user is None or login.user_id != actor.user_id or login.expires_at <= context.now:
+        what = "The session has ended. Log in again." if actor.key_id is None else "The API key has ended."
+        raise UnauthenticatedError(what)
     if user.disabled:
         # What was disabled before that ended sessions may have some.
         raise UnauthenticatedError("The account is disabled. Ask an administrator.")
-    return Caller(actor.user_id, is_admin=user.role == "admin")
+    return Caller(actor.user_id, is_admin=is_admin(acting(context, actor), actor.user_id))
+
+
+def login_of(context: Context, actor: Actor) -> Any:
+    """Return the row of the session or the API key by which somebody asks, None if it is gone."""
+    kind, key = ("session", actor.session_id) if actor.key_id is None else ("api_key", actor.key_id)
+    return None if key is None else context.state.tables[kind].row(key)
+
+
+def acting(context: Context, actor: Actor | None) -> Context:
+    """Return the context in which somebody asks: by an API key they are administrators only if it has that scope."""
+    if actor is None or actor.key_id is None:
+        return context
+    key = login_of(context, actor)
+    if key is not None and "admin" in key.scopes:
+        return context
+    return msgspec.structs.replace(context, plain_id=actor.user_id)
+
+
+def is_admin(context: Context, user_id: str) -> bool:
+    """Tell if a user acts as an administrator."""
+    user = context.state.tables["user"].row(user_id)
+    return user is not None and user.role == "admin" and context.plain_id != user_id
+
+
+def require_session(context: Context, actor: Actor | None) -> str:
+    """Return the id of who is logged in, and asks by a session.
+
+    Raises:
+        UnauthenticatedError: As `require_caller`.
+        ForbiddenError: It is an API key, or the local administrator, who is no user.
+    """
+    user_id = require_user(context, actor)
+    if actor is not None and actor.key_id is not None:
+        raise ForbiddenError("No API key may do this. Log in with POST /v1/sessions and use the session's token.")
+    return user_id
 
 
 def require_user(context: Context, actor: Actor | None) -> str:
@@ -87,17 +123,15 @@ def role_in(context: Context, user_id: str, scope: str) -> ProjectRole | None:
     project = context.state.tables["project"].row(scope)
     if project is None:
         return None
-    user = context.state.tables["user"].row(user_id)
     role: ProjectRole | None = project.members.get(user_id)
-    return "owner" if user is not None and user.role == "admin" else role
+    return "owner" if is_admin(context, user_id) else role
 
 
 def scopes_of(context: Context, user_id: str) -> tuple[str, ...]:
     """Return whose documents a user may read: their own, and those of the projects that they are a member of."""
     projects = context.state.tables["project"]
-    user = context.state.tables["user"].row(user_id)
-    is_admin = user is not None and user.role == "admin"
-    return (user_id, *projects.ids(projects.select({} if is_admin else {"member": (user_id,)})))
+    member = {} if is_admin(context, user_id) else {"member": (user_id,)}
+    return (user_id, *projects.ids(projects.select(member)))
 
 
 def hides_others(context: Context, user_id: str, scope: str) -> bool:

@@ -25,6 +25,7 @@ from service.decide.decision import (
 )
 from service.decide.documents import document_deletion
 from service.decide.idempotency import refuse_reused_key
+from service.decide.keys import keys_ended
 from service.decide.patch import patched
 from service.decide.projects import member_change, project_deletion
 from service.errors import ConflictError, FieldError, ForbiddenError, TakenError
@@ -75,7 +76,7 @@ def register(context: Context, command: Register) -> Decision:
 def update_user(context: Context, command: Update) -> Decision:
     """Apply a merge patch to a user: name and e-mail by themselves or an admin, role and `disabled` by an admin.
 
-    Who is disabled has no session any more.
+    Who is disabled has no session and no API key any more.
 
     Raises:
         NotFoundError: There is no such user whom the caller may see.
@@ -112,12 +113,12 @@ def update_user(context: Context, command: Update) -> Decision:
         changes.append(updated(context, CREDENTIAL, command.id, said))
     if user.disabled and not current.disabled:
         # Ended, and not only refused meanwhile: a stolen token must not count again once the account is enabled.
-        changes += _sessions_ended(context, command.id)
+        changes += _logins_ended(context, command.id)
     return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
 def delete_user(context: Context, command: Delete) -> Decision:
-    """Delete a user with their credential, sessions, private documents, and projects that nobody else is in.
+    """Delete a user with their credential, sessions, API keys, private documents, and projects that nobody else is in.
 
     What they put on others' documents, and into projects that go on, stays.
 
@@ -145,14 +146,15 @@ def delete_user(context: Context, command: Delete) -> Decision:
         of_project = project_deletion(context, key, command.id, room)
         room -= sum(1 for change in of_project if change.kind == "tombstone")
         changes += of_project
-    changes += _sessions_ended(context, command.id)
+    changes += _logins_ended(context, command.id)
     changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]
     return Decision(changes, nothing_left(USER, command.id))
 
 
-def _sessions_ended(context: Context, user_id: str) -> list[Change]:
+def _logins_ended(context: Context, user_id: str) -> list[Change]:
     sessions = context.state.tables[SESSION.name]
-    return [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (user_id,)}))]
+    ended = [deleted(context, SESSION, key) for key in sessions.ids(sessions.select({"user_id": (user_id,)}))]
+    return [*ended, *keys_ended(context, user_id)]
 
 
 def _require_admin_for(caller: Caller, current: User, patch: dict[str, object]) -> None:

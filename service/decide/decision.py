@@ -43,11 +43,13 @@ class Context(msgspec.Struct, frozen=True):
         state: Read only.
         now: Microseconds since 1970 UTC.
         limits: In force.
+        plain_id: A user who is no administrator here, whatever their role: they ask by an API key without that scope.
     """
 
     state: State
     now: int
     limits: LimitSettings
+    plain_id: str | None = None
 
 
 class Head(msgspec.Struct, frozen=True):

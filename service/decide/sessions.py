@@ -6,7 +6,7 @@ import msgspec
 
 from service.clock import format_time
 from service.commands import Actor, Expire, LogIn, LogOut, OpenSession, Outcome, SetPassword
-from service.decide.access import require_account, require_caller, require_user
+from service.decide.access import require_account, require_caller, require_session
 from service.decide.decision import (
     CREATED,
     NO_CONTENT,
@@ -19,8 +19,10 @@ from service.decide.decision import (
     stored,
     updated,
 )
+from service.decide.keys import keys_ended
 from service.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError
-from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Session, User
+from service.kinds.account import API_KEY, CREDENTIAL, SESSION, USER, Credential, Session, User
+from service.kinds.base import Kind
 from service.kinds.private import IDEMPOTENCY
 from wal.change import Change
 
@@ -74,10 +76,10 @@ def sessions_of(context: Context, actor: Actor | None) -> list[OpenSession]:
 
     Raises:
         UnauthenticatedError: Nobody is logged in.
-        ForbiddenError: It is the local administrator, who has none.
+        ForbiddenError: It is the local administrator, who has none, or an API key.
     """
     table = context.state.tables[SESSION.name]
-    keys = _sessions_of(context, require_user(context, actor))
+    keys = _sessions_of(context, require_session(context, actor))
     found = [(key, row) for key in keys if (row := table.row(key)).expires_at > context.now]
     return [
         OpenSession(
@@ -91,7 +93,7 @@ def sessions_of(context: Context, actor: Actor | None) -> list[OpenSession]:
 
 
 def set_password(context: Context, command: SetPassword) -> Decision:
-    """Set a password and end the user's sessions, except the one that asks.
+    """Set a password and end the user's sessions, except the one that asks, and their API keys.
 
     Who was disabled for the want of a password is enabled by it; who was disabled otherwise is not.
 
@@ -115,7 +117,10 @@ def set_password(context: Context, command: SetPassword) -> Decision:
     changes = [updated(context, CREDENTIAL, command.user_id, credential)]
     if current.reset_required:
         changes.append(_enabled(context, command.user_id))
-    return Decision([*changes, *(deleted(context, SESSION, key) for key in ended)], Outcome(status=NO_CONTENT))
+    changes += [deleted(context, SESSION, key) for key in ended]
+    if not command.keeps_keys:
+        changes += keys_ended(context, command.user_id)
+    return Decision(changes, Outcome(status=NO_CONTENT))
 
 
 def _enabled(context: Context, user_id: str) -> Change:
@@ -131,12 +136,14 @@ def _sessions_of(context: Context, user_id: str) -> list[str]:
 
 
 def expire(context: Context, command: Expire) -> Decision:
-    """Delete what is past its time: the oldest answers, and the oldest sessions.
+    """Delete what is past its time: the oldest answers, and the oldest sessions and API keys.
 
-    Sessions are looked at in the order of creation, so those that were given a shorter life than earlier ones stay
-    until these have ended; they are refused all the same. The outcome's status is 200 if there may be more.
+    These are looked at in the order of creation, so those that were given a shorter life than earlier ones may stay
+    until these have ended; they are refused all the same, and who makes a key loses those that have expired.
+    The outcome's status is 200 if there may be more.
     """
-    changes = [*_expired_answers(context, command), *_expired_sessions(context, command.limit)]
+    changes = [*_expired_answers(context, command), *_ended(context, SESSION, command.limit)]
+    changes += _ended(context, API_KEY, command.limit)
     status = OK if len(changes) >= command.limit else NO_CONTENT
     return Decision(changes[: command.limit], Outcome(status=status))
 
@@ -150,7 +157,7 @@ def _expired_answers(context: Context, command: Expire) -> list[Change]:
     return [deleted(context, IDEMPOTENCY, key) for key in expired]
 
 
-def _expired_sessions(context: Context, limit: int) -> list[Change]:
-    table = context.state.tables[SESSION.name]
-    expired = [key for key in table.oldest(limit) if table.row(key).expires_at <= context.now]
-    return [deleted(context, SESSION, key) for key in expired]
+def _ended(context: Context, kind: Kind, limit: int) -> list[Change]:
+    table = context.state.tables[kind.name]
+    ended = [key for key in table.oldest(limit) if table.row(key).expires_at <= context.now]
+    return [deleted(context, kind, key) for key in ended]

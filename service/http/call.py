@@ -29,6 +29,7 @@ from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
 from service.ids import IdSource
+from service.logins import Administers, Keys, OpenKey
 from service.passwords import Passwords
 from service.reviews import Agree, Compare
 from service.settings import Settings
@@ -67,6 +68,14 @@ class Engine(Protocol):
 
     async def sessions(self, query: Sessions) -> list[OpenSession]:
         """Return the actor's sessions."""
+        ...
+
+    async def keys(self, query: Keys) -> list[OpenKey]:
+        """Return the actor's API keys."""
+        ...
+
+    async def administers(self, query: Administers) -> bool:
+        """Tell if the actor asks as an administrator."""
         ...
 
     async def credential(self, query: CredentialOf) -> Credential | None:

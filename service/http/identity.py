@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-import msgspec
 from aiohttp import web
 
-from service.commands import LOCAL_ADMIN, Actor, Authenticate, Get
+from service.commands import LOCAL_ADMIN, Actor, Authenticate
 from service.errors import UnauthenticatedError
 from service.http.call import Call, Engine
 from service.http.tokens import hash_token, token_of
+from service.logins import Administers
 
 
 async def require(request: web.Request, engine: Engine) -> Actor:
@@ -40,20 +40,9 @@ async def identify(request: web.Request, engine: Engine) -> Actor | None:
     return await engine.authenticate(Authenticate(actor=None, token_hash=hash_token(token)))
 
 
-class _Role(msgspec.Struct):
-    """All that is asked of a user here."""
-
-    role: str
-
-
 async def is_admin(call: Call) -> bool:
-    """Tell if an administrator asks: a user, or who can open the control socket."""
-    if call.actor is None:
-        return False
-    if call.actor.user_id is None:
-        return True
-    user = await call.engine.get(Get(actor=call.actor, kind="user", id=call.actor.user_id))
-    return msgspec.json.decode(user.body, type=_Role).role == "admin"
+    """Tell if an administrator asks: a user, an API key of theirs for that, or who can open the control socket."""
+    return call.actor is not None and await call.engine.administers(Administers(actor=call.actor))
 
 
 def is_control_socket(request: web.Request) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import health, problems, projects, review, sessions, users
+from service.http import api_keys, health, problems, projects, review, sessions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
@@ -40,6 +40,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/sessions/current", sessions.current),
         web.delete("/v1/sessions/current", sessions.log_out),
         web.delete("/v1/sessions/{id}", sessions.revoke),
+        web.post("/v1/api-keys", api_keys.make),
+        web.get("/v1/api-keys", api_keys.list_keys),
+        web.delete("/v1/api-keys/{id}", api_keys.revoke),
         web.post("/v1/users", USERS.create),
         web.get("/v1/users", USERS.list),
         web.get("/v1/users/{id}", USERS.get),

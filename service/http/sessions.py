@@ -87,7 +87,7 @@ async def current(request: web.Request) -> web.Response:
     parameters(request, ())
     actor = call.actor
     if actor is None or actor.user_id is None or actor.session_id is None:
-        raise NotFoundError("The local administrator on the control socket has no session.")
+        raise NotFoundError("There is no session: who asks is an API key, or the local administrator.")
     user = await call.engine.get(Get(actor=actor, kind="user", id=actor.user_id))
     return json_response(msgspec.json.encode(Current(actor.session_id, msgspec.Raw(user.body))))
 

@@ -18,19 +18,22 @@ def token_of(request: web.Request) -> str | None:
     """Return the bearer token that a request carries, None if there is no header for one.
 
     Raises:
-        UnauthenticatedError: The header holds something else.
+        UnauthenticatedError: The header holds something else, or there is more than one.
     """
-    header = request.headers.get(hdrs.AUTHORIZATION)
-    if header is None:
+    found = request.headers.getall(hdrs.AUTHORIZATION, ())
+    if not found:
         return None
-    scheme, _, token = header.partition(" ")
+    if len(found) > 1:
+        # A proxy might have looked at another one.
+        raise UnauthenticatedError(f"There are {len(found)} Authorization headers, expected one.")
+    scheme, _, token = found[0].partition(" ")
     if scheme.lower() != _SCHEME or not 0 < len(token) <= _TOKEN_LENGTH_MAX:
         raise UnauthenticatedError("The Authorization header is not of the form 'Bearer <token>'.")
     return token
 
 
 def new_token() -> str:
-    """Return a secret for a session."""
+    """Return a secret for a session or an API key."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 

@@ -25,10 +25,11 @@ class Registration(UserDraft, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class PasswordChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new password; who sets their own tells the current one."""
+    """A new password; who sets their own tells the current one, and whether the user's API keys go on."""
 
     password: NewPassword
     current_password: Password | None = None
+    keep_api_keys: bool = False
 
 
 class Users(Collection):
@@ -102,6 +103,7 @@ async def set_password(request: web.Request) -> web.Response:
         user_id=user_id,
         credential_generation=await _verify_current(request, call, user_id, change) if is_own else None,
         password_hash=await call.services.passwords.hash(change.password),
+        keeps_keys=change.keep_api_keys,
     )
     await call.engine.submit(command)
     return web.Response(status=204)

@@ -1,6 +1,6 @@
 """The kinds of entities. A new one is a module here and an entry in `KINDS`."""
 
-from service.kinds.account import CREDENTIAL, SESSION, USER
+from service.kinds.account import API_KEY, CREDENTIAL, SESSION, USER
 from service.kinds.base import Kind
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
@@ -11,6 +11,7 @@ KINDS: tuple[Kind, ...] = (
     USER,
     CREDENTIAL,
     SESSION,
+    API_KEY,
     PROJECT,
     DOCUMENT,
     TEXT,

@@ -1,4 +1,4 @@
-"""Users, and what is never served of them: credentials and sessions."""
+"""Users, and what is never served of them: credentials, sessions and API keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec import Meta
 from service.kinds.base import Draft, Index, Kind
 
 Role = Literal["admin", "member"]
+Scope = Literal["read", "write", "projects", "admin"]
 # The end is a negative look-ahead, because `$` matches before a last newline too.
 Email = Annotated[str, Meta(pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+(?![\s\S])", max_length=254)]
 
@@ -70,6 +71,34 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     opened_at: int | None = None
 
 
+class ApiKey(msgspec.Struct, kw_only=True, frozen=True):
+    """A token of a program's, which acts for a user as far as its scopes say (`service.decide.scopes`).
+
+    Attributes:
+        name: By which its user knows it.
+        token_hash: In place of the token.
+        token_end: Its last characters, so that somebody who has it knows which key it is.
+        created_at: In microseconds since 1970 UTC, like `expires_at`.
+    """
+
+    id: str
+    user_id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    token_hash: str
+    token_end: str
+    created_at: int
+    expires_at: int
+
+
+class ApiKeyDraft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """An API key as a client asks for it; the expiry as RFC 3339."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=4)]
+    expires_at: str
+
+
 USER = Kind(
     "user",
     "user",
@@ -83,6 +112,14 @@ SESSION = Kind(
     "session",
     "sess",
     Session,
+    (Index("token_hash", "token_hash", unique=True), Index("user_id", "user_id")),
+    keeps_rows=True,
+    has_history=False,
+)
+API_KEY = Kind(
+    "api_key",
+    "key",
+    ApiKey,
     (Index("token_hash", "token_hash", unique=True), Index("user_id", "user_id")),
     keeps_rows=True,
     has_history=False,

@@ -11,6 +11,7 @@ import pytest
 from service.client import Client, ConnectionLostError, ProblemError, RetryPolicy, UnexpectedAnswerError
 from service.client.reviews import Decided
 from service.client.types import AnnotationDraft, DocumentDraft, ProjectDraft
+from service.clock import format_time, now
 from tests.harness import PASSWORD, Process
 
 EMAIL = "ada@example.org"
@@ -149,3 +150,18 @@ async def test_reviews_are_typed_too(client: Client) -> None:
     with pytest.raises(ProblemError, match="label-unknown"):
         await client.merge_labels(project.id, ["person"], "name")
     assert await client.annotations.count(label="name") == 2
+
+
+async def test_a_program_asks_by_a_key(client: Client, server: Process) -> None:
+    """Its token goes where that of a session does."""
+    expires_at = format_time(now() + 3_600_000_000)
+    made = await client.make_api_key("model", ["read"], expires_at)
+    assert [(key.id, key.token_end) for key in await client.api_keys()] == [(made.id, made.token[-4:])]
+    async with Client(server.url, token=made.token) as program:
+        assert (await program.me()).email == EMAIL
+        with pytest.raises(ProblemError, match="403 insufficient-scope"):
+            await program.documents.create(DocumentDraft(title="T"))
+        await client.revoke_api_key(made.id)
+        with pytest.raises(ProblemError, match="401 unauthenticated"):
+            await program.me()
+    assert await client.api_keys() == []

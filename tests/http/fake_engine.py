@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from service.commands import (
+    LOCAL_ADMIN,
     Actor,
     Authenticate,
     Command,
@@ -18,6 +19,7 @@ from service.commands import (
     Page,
     Sessions,
 )
+from service.logins import Administers, Keys, OpenKey
 from service.reviews import Agree, Compare
 
 ACTOR = Actor(user_id="user_1", session_id="sess_1")
@@ -70,6 +72,14 @@ class FakeEngine:
     async def sessions(self, _query: Sessions) -> list[OpenSession]:
         """Answer with none."""
         return []
+
+    async def keys(self, _query: Keys) -> list[OpenKey]:
+        """Answer with none."""
+        return []
+
+    async def administers(self, query: Administers) -> bool:
+        """Only who can open the control socket does."""
+        return query.actor == LOCAL_ADMIN
 
     async def compare(self, _query: Compare) -> bytes:
         """Answer with nothing."""
