@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from service.clock import format_time, now
 from service.passwords import Passwords, Verdict
 from tests.harness import PASSWORD, Answer, Member
 
@@ -250,3 +251,51 @@ async def test_a_login_tells_nothing_of_who_is_registered(
     assert unknown.problem == "wrong-credentials"
     assert {answer.data for answer in (unknown, known, disabled)} == {unknown.data}
     assert hashed == [Verdict.WRONG, Verdict.WRONG, Verdict.RIGHT]
+
+
+async def key_of(member: Member, *scopes: str) -> tuple[str, Member]:
+    """Make an API key; returns its id, and the member who asks by it."""
+    expires_at = format_time(now() + 3_600_000_000)
+    made = await member.create("/v1/api-keys", name="k", scopes=scopes, expires_at=expires_at)
+    return made["id"], Member(member.client, made["token"], member.id)
+
+
+async def test_a_key_revoked_while_its_request_arrives_is_refused(anna: Member) -> None:
+    """It is looked up again once the whole body is there."""
+    key, program = await key_of(anna, "write")
+    begun, revoked = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"title":'
+        begun.set()
+        await revoked.wait()
+        yield b'"t"}'
+
+    async def send() -> int:
+        headers = {"Authorization": f"Bearer {program.token}", "Content-Type": "application/json"}
+        async with anna.client.request("POST", "/v1/documents", data=slowly(), headers=headers) as response:
+            return response.status
+
+    sending = asyncio.create_task(send())
+    await begun.wait()
+    assert (await anna.call("DELETE", f"/v1/api-keys/{key}")).status == 204
+    revoked.set()
+    assert await sending == 401
+    assert (await anna.call("GET", "/v1/documents")).json["items"] == []
+
+
+async def test_a_reading_key_replays_no_answer_to_a_change(anna: Member) -> None:
+    """Not even under an idempotency key of its user's, whose answer is kept."""
+    _, reader = await key_of(anna, "read")
+    headers = {"Idempotency-Key": "once"}
+    assert (await anna.call("POST", "/v1/documents", {"title": "t"}, headers=headers)).status == 201
+    again = await reader.call("POST", "/v1/documents", {"title": "t"}, headers=headers)
+    assert again.problem == "insufficient-scope"
+
+
+async def test_two_authorization_headers_are_401(anna: Member, bert: Member) -> None:
+    """Whichever comes first: a proxy may have looked at the other one."""
+    for first, second in ((anna, bert), (bert, anna), (anna, anna)):
+        headers = [("Authorization", f"Bearer {who.token}") for who in (first, second)]
+        async with anna.client.request("GET", "/v1/me", headers=headers) as response:
+            assert response.status == 401
