@@ -130,7 +130,8 @@ class Engine:
             await self._log.room()
         self._log.admit()
         try:
-            context = self._context(command.actor)
+            # Who asks is what `decide` looks up first.
+            context = self._context(None)
             decision = decide(context, command)
             sequence = self._append(decision.changes, context.now, command)
         except DomainError:

@@ -143,7 +143,10 @@ class Reviewing:
                 raise _too_many("annotators", limits.agreement_annotators_max, "annotator=ID&annotator=ID")
             if len(labels) > limits.agreement_labels_max:
                 raise _too_many("labels", limits.agreement_labels_max, "label=NAME&label=NAME")
-            yield from tally.add(document.length, spans)
+            for _ in tally.add(document.length, spans):
+                yield
+                _require_few(tally, limits.agreement_combinations_max)
+            _require_few(tally, limits.agreement_combinations_max)
         return (yield from figures(query.project_id, tally))
 
     def _require_countable(self, query: Agree) -> None:
@@ -181,6 +184,11 @@ class Reviewing:
 
 def _filters(name: str, value: str, annotators: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return {name: (value,), "author_id": annotators} if annotators else {name: (value,)}
+
+
+def _require_few(tally: Tally, limit: int) -> None:
+    if tally.combinations > limit:
+        raise _too_many("sets of labels of spans that overlap", limit, "label=NAME&label=NAME")
 
 
 def _too_many(what: str, limit: int, parameters: str) -> TooManyMarksError:

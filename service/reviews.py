@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from service.commands import UNCONDITIONAL, Command, Conditions, Query
 
@@ -30,13 +30,11 @@ class ChangeLabels(Command, frozen=True, kw_only=True):
 
     Attributes:
         id: The project's.
-        how: Which of the two.
         draft: `service.kinds.review.Renaming` or `Merging`, or `Invalid`.
         conditions: On the project's version.
     """
 
     id: str
-    how: Literal["rename", "merge"]
     draft: Any
     conditions: Conditions = UNCONDITIONAL
 

@@ -60,6 +60,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     agreement_max: Annotated[int, Meta(ge=1)]
     agreement_annotators_max: Annotated[int, Meta(ge=2)]
     agreement_labels_max: Annotated[int, Meta(ge=1)]
+    agreement_combinations_max: Annotated[int, Meta(ge=1)]
     header_line_bytes: Annotated[int, Meta(ge=1024)]
     headers_max: Annotated[int, Meta(ge=16)]
     keepalive_seconds: Positive

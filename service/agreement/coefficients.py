@@ -25,21 +25,16 @@ def f1(matched: int, total: int) -> float | None:
     return matched / total if total else None
 
 
-def kappa(confusion: Mapping[tuple[Any, Any], int]) -> float | None:
+def kappa(agreed: int, first: Mapping[Any, int], second: Mapping[Any, int]) -> float | None:
     """Return Cohen's kappa of two annotators.
 
     Args:
-        confusion: How many units have which value of the first and of the second.
+        agreed: Units to which both gave the same value.
+        first: To how many units the first gave which value.
+        second: The same of the second.
     """
-    total = sum(confusion.values())
-    first: Counter[Hashable] = Counter()
-    second: Counter[Hashable] = Counter()
-    agreed = 0
-    for (one, other), count in confusion.items():
-        first[one] += count
-        second[other] += count
-        agreed += count if one == other else 0
-    by_chance = sum(count * second[value] for value, count in first.items())
+    total = sum(first.values())
+    by_chance = sum(count * second.get(value, 0) for value, count in first.items())
     if total * total == by_chance:
         return None
     return (total * agreed - by_chance) / (total * total - by_chance)
@@ -68,6 +63,12 @@ class Coincidences:
         differing = observers * observers - sum(count * count for count in counts.values())
         if differing:
             self._differing[observers] += differing * weight
+
+    def add_two(self, agreed: int, first: Mapping[Any, int], second: Mapping[Any, int]) -> None:
+        """Note units of two observers, as `kappa` takes them."""
+        self.values.update(first)
+        self.values.update(second)
+        self._differing[_PAIR] += _PAIR * (sum(first.values()) - agreed)
 
     def add_all(self, other: Coincidences) -> None:
         """Note what others have noted."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Hashable, Iterable
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from service.agreement.coefficients import Coincidences, f1, kappa
-from service.agreement.tally import Matches, PairTally, Tally
+from service.agreement.tally import OUTSIDE, Matches, PairTally, Tally
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -68,6 +68,7 @@ def figures(project_id: str, tally: Tally) -> Generator[None, None, Agreement]:
         for label in sorted({*pair.matches, *pair.covered}):
             yield
             labels[label] = _of_label(pair, label)
+        yield
         pairs.append(PairFigures(annotators, pair.documents, _of_pair(pair), labels))
     of_labels = {}
     for label in sorted(tally.of_label):
@@ -94,29 +95,24 @@ def _mean(of: Iterable[Figures]) -> float | None:
 
 
 def _of_pair(pair: PairTally) -> Figures:
-    confusion = Counter(pair.confusion)
-    confusion[(), ()] = pair.units - sum(confusion.values())
-    return _figures(pair.matches.values(), kappa(confusion), _alpha(confusion))
+    # Of what neither says anything, both say the same.
+    silent = pair.units - sum(pair.first.values())
+    agreed = pair.agreed + silent
+    first, second = ({**said, OUTSIDE: said[OUTSIDE] + silent} for said in (pair.first, pair.second))
+    return _figures(pair.matches.values(), kappa(agreed, first, second), _alpha(agreed, first, second))
 
 
 def _of_label(pair: PairTally, label: str) -> Figures:
     one, other, both = pair.covered.get(label, (0, 0, 0))
-    confusion: Counter[tuple[Hashable, Hashable]] = Counter(
-        {
-            (True, True): both,
-            (True, False): one - both,
-            (False, True): other - both,
-            (False, False): pair.units - one - other + both,
-        }
-    )
+    agreed = pair.units - (one - both) - (other - both)
+    first, second = ({True: covered, False: pair.units - covered} for covered in (one, other))
     matches = [pair.matches[label]] if label in pair.matches else []
-    return _figures(matches, kappa(confusion), _alpha(confusion))
+    return _figures(matches, kappa(agreed, first, second), _alpha(agreed, first, second))
 
 
-def _alpha(confusion: Counter[tuple[Hashable, Hashable]]) -> float | None:
+def _alpha(agreed: int, first: Mapping[Any, int], second: Mapping[Any, int]) -> float | None:
     found = Coincidences()
-    for values, count in confusion.items():
-        found.add(Counter(values), count)
+    found.add_two(agreed, first, second)
     return found.alpha()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 
 from service.agreement.coefficients import Coincidences
@@ -17,10 +17,10 @@ from service.agreement.spans import Claim, Cover
 
 Steps = Iterator[None]
 """A computation in steps: between them others may have the processor."""
-_STEP = 256
+_STEP = 64
 _RUN = 2048
-_OUTSIDE: tuple[str, ...] = ()
 Said = tuple[str, ...]
+OUTSIDE: Said = ()
 _Place = tuple[tuple[tuple[int, int], ...], str]
 _Event = tuple[int, int, int, str]
 
@@ -53,7 +53,8 @@ class PairTally:
         documents: How many.
         units: Code points of their texts.
         matches: Of spans, by label.
-        confusion: Code points by what the one says and the other, without those of which neither says anything.
+        first: Code points by what the one says, without those of which neither says anything; `second`: by the other.
+        agreed: Of these, those of which both say the same.
         covered: By label: code points that the one covers, that the other does, and that both do.
     """
 
@@ -61,18 +62,111 @@ class PairTally:
         self.documents = 0
         self.units = 0
         self.matches: dict[str, Matches] = defaultdict(Matches)
-        self.confusion: Counter[tuple[Hashable, Hashable]] = Counter()
+        self.first: Counter[Said] = Counter()
+        self.second: Counter[Said] = Counter()
+        self.agreed = 0
         self.covered: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def note(self, one: Said, other: Said, length: int) -> None:
-        """Note a stretch of which at least one of the two says something."""
-        self.confusion[one, other] += length
-        for label in one:
-            self.covered[label][0] += length
-            if label in other:
-                self.covered[label][2] += length
-        for label in other:
-            self.covered[label][1] += length
+        """Note a stretch."""
+        if one or other:
+            self.first[one] += length
+            self.second[other] += length
+            self.agreed += length if one == other else 0
+
+
+class _Open:
+    """What an annotator says at a place of a text.
+
+    Attributes:
+        said: The labels, ascending.
+        since: Where each of them began.
+    """
+
+    def __init__(self) -> None:
+        self.said: Said = OUTSIDE
+        self.since: dict[str, int] = {}
+        self._spans: Counter[str] = Counter()
+
+    def turns(self, label: str, change: int) -> bool:
+        """Note that a span begins or ends; returns whether the label does."""
+        before = self._spans[label] > 0
+        self._spans[label] += change
+        return before != (self._spans[label] > 0)
+
+    def turn(self, label: str, place: int) -> None:
+        """Say a label from a place on, or no more."""
+        if label in self.since:
+            del self.since[label]
+        else:
+            self.since[label] = place
+        self.said = tuple(sorted(self.since))
+
+
+class _Sweep:
+    """Goes through a document's text, from each place where somebody begins or ends to say a label to the next one.
+
+    What is counted of a pair is brought up to such a place only if it is one of the two who changes, and what is
+    counted of a label only if it is that label, so the cost goes by spans and annotators, however many overlap.
+
+    Args:
+        annotators: How many.
+        pairs: By their numbers.
+        coincidences: Of all labels.
+        of_label: Of each alone.
+    """
+
+    def __init__(
+        self,
+        annotators: int,
+        pairs: Mapping[tuple[int, int], PairTally],
+        coincidences: Coincidences,
+        of_label: Mapping[str, Coincidences],
+    ) -> None:
+        self._open = [_Open() for _ in range(annotators)]
+        self._pairs = pairs
+        self._noted = dict.fromkeys(pairs, 0)
+        self._coincidences, self._coincided = coincidences, 0
+        self._of_label = of_label
+        self._covering: Counter[str] = Counter()
+        self._covered: dict[str, int] = defaultdict(int)
+
+    def event(self, place: int, change: int, annotator: int, label: str) -> None:
+        """Note that a span of an annotator begins or ends; places ascend."""
+        mine = self._open[annotator]
+        if not mine.turns(label, change):
+            return
+        self.until(place)
+        begun = mine.since.get(label)
+        for other, theirs in enumerate(self._open):
+            if other == annotator:
+                continue
+            key = (annotator, other) if annotator < other else (other, annotator)
+            pair = self._pairs[key]
+            pair.note(self._open[key[0]].said, self._open[key[1]].said, place - self._noted[key])
+            self._noted[key] = place
+            if begun is not None:
+                covered = pair.covered[label]
+                covered[int(annotator > other)] += place - begun
+                if label in theirs.since:
+                    covered[2] += place - max(begun, theirs.since[label])
+        self._count(label, place, 1 if begun is None else -1)
+        mine.turn(label, place)
+
+    def until(self, place: int) -> None:
+        """Note what all say from the last place on, up to this one."""
+        if place > self._coincided:
+            self._coincidences.add(Counter(one.said for one in self._open), place - self._coincided)
+            self._coincided = place
+
+    def _count(self, label: str, place: int, change: int) -> None:
+        """Note how many cover a place with a label, up to here, and that there is one more or less from here on."""
+        covering = self._covering[label]
+        if covering and place > self._covered[label]:
+            counts = {True: covering, False: len(self._open) - covering}
+            self._of_label[label].add(counts, place - self._covered[label])
+        self._covered[label] = place
+        self._covering[label] += change
 
 
 class Tally:
@@ -92,6 +186,11 @@ class Tally:
         self.pairs: dict[tuple[str, str], PairTally] = defaultdict(PairTally)
         self.coincidences = Coincidences()
         self.of_label: dict[str, Coincidences] = defaultdict(Coincidences)
+
+    @property
+    def combinations(self) -> int:
+        """How many different sets of labels annotators give to code points, the empty one among them."""
+        return len(self.coincidences.values)
 
     def add(self, length: int, spans: Mapping[str, Sequence[Claim]]) -> Steps:
         """Count a document.
@@ -144,35 +243,12 @@ class Tally:
             while run := sorted(islice(events, _RUN)):
                 runs.append(run)
                 yield
-        active: list[Counter[str]] = [Counter() for _ in spans]
-        said: list[Said] = [_OUTSIDE] * len(spans)
-        since = 0
-        for number, (place, change, annotator, label) in enumerate(heapq.merge(*runs)):
+        sweep = _Sweep(len(spans), pairs, self.coincidences, self.of_label)
+        for number, event in enumerate(heapq.merge(*runs)):
             if not number % _STEP:
                 yield
-            if place > since:
-                self._note(said, place - since, pairs)
-                since = place
-            active[annotator][label] += change
-            if not active[annotator][label]:
-                del active[annotator][label]
-            said[annotator] = tuple(sorted(active[annotator]))
-        if length > since:
-            self._note(said, length - since, pairs)
-
-    def _note(self, said: Sequence[Said], length: int, pairs: Mapping[tuple[int, int], PairTally]) -> None:
-        self.coincidences.add(Counter(said), length)
-        speaking = [number for number, labels in enumerate(said) if labels]
-        if not speaking:
-            return
-        for label in {label for number in speaking for label in said[number]}:
-            covering = sum(label in said[number] for number in speaking)
-            self.of_label[label].add({True: covering, False: len(said) - covering}, length)
-        for first in speaking:
-            for second in range(len(said)):
-                if second > first or (second < first and not said[second]):
-                    one, other = min(first, second), max(first, second)
-                    pairs[one, other].note(said[one], said[other], length)
+            sweep.event(*event)
+        sweep.until(length)
 
 
 def _events(annotator: int, claims: Sequence[Claim]) -> Iterator[_Event]:

@@ -36,7 +36,6 @@ _USERS = "/v1/users"
 _SESSIONS = "/v1/sessions"
 _API_KEYS = "/v1/api-keys"
 _PROJECTS = "/v1/projects"
-_CURRENT = "/v1/sessions/current"
 
 
 class Client:
@@ -126,18 +125,16 @@ class Client:
 
     async def logout(self) -> None:
         """End the session in use."""
-        await self._transport.send(Request(method=hdrs.METH_DELETE, path=_CURRENT, repeatable=False))
+        await self._end(_SESSIONS, "current")
         self._transport.token = None
 
     async def sessions(self) -> list[OpenSession]:
         """Return the user's sessions that have not ended, the oldest first."""
-        request = Request(method=hdrs.METH_GET, path=_SESSIONS)
-        return decoded(await self._transport.send(request), OpenSessions, f"GET {_SESSIONS}").items
+        return decoded(await self._get(_SESSIONS), OpenSessions, f"GET {_SESSIONS}").items
 
     async def revoke_session(self, session_id: str) -> None:
         """End one of the user's sessions."""
-        path = f"{_SESSIONS}/{quote(session_id, safe='')}"
-        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
+        await self._end(_SESSIONS, session_id)
 
     async def make_api_key(self, name: str, scopes: Sequence[str], expires_at: str) -> MadeApiKey:
         """Make an API key; its token is told here alone, and is given to `Client` as that of a session is.
@@ -149,17 +146,15 @@ class Client:
 
     async def api_keys(self) -> list[ApiKey]:
         """Return the user's API keys that have not expired, the oldest first."""
-        request = Request(method=hdrs.METH_GET, path=_API_KEYS)
-        return decoded(await self._transport.send(request), ApiKeys, f"GET {_API_KEYS}").items
+        return decoded(await self._get(_API_KEYS), ApiKeys, f"GET {_API_KEYS}").items
 
     async def revoke_api_key(self, key_id: str) -> None:
         """End one of the user's API keys."""
-        path = f"{_API_KEYS}/{quote(key_id, safe='')}"
-        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
+        await self._end(_API_KEYS, key_id)
 
     async def me(self) -> User:
         """Return who is logged in."""
-        return decoded(await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/me")), User, "GET /v1/me")
+        return decoded(await self._get("/v1/me"), User, "GET /v1/me")
 
     async def set_password(
         self, user_id: str, password: str, *, current_password: str | None = None, keep_api_keys: bool = False
@@ -193,7 +188,7 @@ class Client:
 
     async def status(self) -> dict[str, Any]:
         """Return what administrators may know of the server."""
-        answer = await self._transport.send(Request(method=hdrs.METH_GET, path="/v1/status"))
+        answer = await self._get("/v1/status")
         return decoded(answer, dict[str, Any], "GET /v1/status")
 
     async def compact(self) -> dict[str, Any]:
@@ -205,6 +200,13 @@ class Client:
         path = f"{_PROJECTS}/{quote(project_id, safe='')}/labels/{how}"
         request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), idempotency_key=new_key())
         return decoded(await self._transport.send(request), Project, f"POST {path}")
+
+    async def _get(self, path: str) -> Any:
+        return await self._transport.send(Request(method=hdrs.METH_GET, path=path))
+
+    async def _end(self, path: str, key: str) -> None:
+        path = f"{path}/{quote(key, safe='')}"
+        await self._transport.send(Request(method=hdrs.METH_DELETE, path=path, repeatable=False))
 
     async def _post(self, path: str, body: dict[str, Any], *, repeatable: bool) -> Any:
         request = Request(method=hdrs.METH_POST, path=path, body=msgspec.json.encode(body), repeatable=repeatable)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
+from pyroaring import BitMap
 
 from service.decide.access import require_project, require_user
 from service.decide.conditions import require_conditions
@@ -16,7 +15,7 @@ from service.decide.references import MARKS
 from service.decide.roles import Action
 from service.errors import ConflictError, FieldError, InvalidError, LabelUnknownError, TooManyMarksError, shown
 from service.kinds.base import Kind
-from service.kinds.label import ArgumentSchema, Label, mark_errors
+from service.kinds.label import ArgumentSchema, Label, mark_errors, nearest
 from service.kinds.marks import ANNOTATION, Annotation, Extraction
 from service.kinds.project import PROJECT, Project
 from service.kinds.review import Merging, Renaming
@@ -117,27 +116,25 @@ def _require_known(context: Context, project: Project, places: Iterable[tuple[st
 
 
 def _is_known(context: Context, project: Project, name: str) -> bool:
-    return any(one.name == name for one in project.labels) or any(_having(context, project.id, [name]))
+    return any(one.name == name for one in project.labels) or any(
+        rows for _, rows in _having(context, project.id, [name])
+    )
 
 
 def _unknown(pointer: str, name: str, names: Sequence[str]) -> FieldError:
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)
-    hint = f"; the nearest is {shown(nearest[0])}" if nearest else ""
-    return FieldError(pointer, f"{shown(name)} is no label of the project{hint}")
+    return FieldError(pointer, f"{shown(name)} is no label of the project{nearest(name, names)}")
 
 
-def _having(context: Context, project_id: str, labels: Sequence[str]) -> Iterator[tuple[str, Kind]]:
-    """Yield the marks of a project that have one of some labels."""
-    for kind in MARKS.values():
-        table = context.state.tables[kind.name]
-        for key in table.ids(table.select({"label": labels, "document.scope": (project_id,)})):
-            yield key, kind
+def _having(context: Context, project_id: str, labels: Sequence[str]) -> list[tuple[Kind, BitMap]]:
+    """Return the rows of the marks of a project that have one of some labels: there may be a million."""
+    filters = {"label": labels, "document.scope": (project_id,)}
+    return [(kind, context.state.tables[name].select(filters)) for name, kind in MARKS.items()]
 
 
 def _marks(context: Context, step: _Step) -> list[Change]:
     limit = context.limits.relabel_max
-    found = list(islice(_having(context, step.project.id, step.old), limit + 1))
-    if len(found) > limit:
+    found = _having(context, step.project.id, step.old)
+    if sum(len(rows) for _, rows in found) > limit:
         raise TooManyMarksError(
             f"More than {limit} marks of {step.project.id} have {shown(step.old)}, which is the limit of one "
             "transaction. Merge fewer labels at once, relabel annotations or delete marks first, or have "
@@ -145,15 +142,13 @@ def _marks(context: Context, step: _Step) -> list[Change]:
         )
     changes = []
     errors: list[FieldError] = []
-    for key, kind in found:
-        current: Annotation | Extraction = (
-            stored(context, ANNOTATION, key, Annotation)
-            if kind is ANNOTATION
-            else stored(context, kind, key, Extraction)
-        )
-        mark = replace(current, **next_head(context, current).members(), label=step.new)
-        errors += _misfits(context, step, current, mark)
-        changes.append(updated(context, kind, key, mark))
+    for kind, rows in found:
+        entity: type[Annotation | Extraction] = Annotation if kind is ANNOTATION else Extraction
+        for key in context.state.tables[kind.name].ids(rows):
+            current = stored(context, kind, key, entity)
+            mark = replace(current, **next_head(context, current).members(), label=step.new)
+            errors += _misfits(context, step, current, mark)
+            changes.append(updated(context, kind, key, mark))
     if errors:
         raise InvalidError(
             f"{len(errors)} marks do not fit {shown(step.new)} as the project has it. Change the label, or them.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 from aiohttp import web
 
@@ -61,17 +59,15 @@ async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid
 
 async def rename_label(request: web.Request) -> web.Response:
     """Give a label another name, in all marks: POST /v1/projects/{id}/labels/rename. The answer is the project."""
-    return await _change_labels(request, "rename", Renaming)
+    return await _change_labels(request, Renaming)
 
 
 async def merge_labels(request: web.Request) -> web.Response:
     """Make another one of some labels, in all marks: POST /v1/projects/{id}/labels/merge. The answer is the project."""
-    return await _change_labels(request, "merge", Merging)
+    return await _change_labels(request, Merging)
 
 
-async def _change_labels(
-    request: web.Request, how: Literal["rename", "merge"], draft: type[Renaming | Merging]
-) -> web.Response:
+async def _change_labels(request: web.Request, draft: type[Renaming | Merging]) -> web.Response:
     call = request[CALL]
     body = await read_body(request, JSON)
     parameters(request, ())
@@ -80,7 +76,6 @@ async def _change_labels(
         operation=call.operation,
         idempotency=key_of(request, call.actor, body),
         id=request.match_info["id"],
-        how=how,
         draft=decode(body, draft, call.services.settings.limits),
         conditions=conditions_of(request),
     )

@@ -6,7 +6,7 @@ With the policy `open` they are suggestions; with `closed` a mark must have one 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -129,9 +129,14 @@ def mark_errors(labels: Sequence[Label], mark: Mark, label_of: Callable[[str], s
 def _unknown(found: str | None, names: list[str]) -> str:
     if found is None:
         return f"missing: the project is closed to other labels than its own: {', '.join(names) or 'none'}"
-    nearest = difflib.get_close_matches(found, names, n=1, cutoff=0)
-    hint = f"the nearest is {shown(nearest[0])}" if nearest else "there is none for such a mark"
-    return f"{shown(found)} is none of the project's labels, and it is closed to others; {hint}"
+    hint = nearest(found, names) or "; there is none for such a mark"
+    return f"{shown(found)} is none of the project's labels, and it is closed to others{hint}"
+
+
+def nearest(found: str, names: Iterable[str]) -> str:
+    """Return, as the end of a sentence, which of some names is most like another one; nothing if there are none."""
+    close = difflib.get_close_matches(found, list(names), n=1, cutoff=0)
+    return f"; the nearest is {shown(close[0])}" if close else ""
 
 
 def _is_for(label: Label, mark_type: str) -> bool:
@@ -142,8 +147,7 @@ def _attribute_errors(label: Label, attributes: dict[str, Any]) -> Iterator[Fiel
     for name, value in attributes.items():
         schema = label.attributes.get(name)
         if schema is None:
-            nearest = difflib.get_close_matches(name, label.attributes, n=1, cutoff=0)
-            hint = f"; the nearest is {shown(nearest[0])}" if nearest else ""
+            hint = nearest(name, label.attributes)
             yield FieldError(f"/attributes/{name}", f"is no attribute of {shown(label.name)}{hint}")
             continue
         values = value if isinstance(value, list) else [value]

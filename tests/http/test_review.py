@@ -119,6 +119,25 @@ async def test_as_many_as_the_limits_and_no_more(scene: Scene) -> None:
     assert (answer.problem, "6 at most" in answer.json["detail"]) == ("too-many-marks", True)
 
 
+async def test_as_many_sets_of_labels_as_the_limit_and_no_more(tmp_path: Path) -> None:
+    """Else labels that overlap in all ways would take any amount of memory."""
+    async with open_app(tmp_path, {"limits": {"agreement_combinations_max": 3}}) as client:
+        scene = await make(client)
+        path = f"{scene.document}/annotations"
+        await scene.ada.create(path, start=2, end=7, label="other")
+        narrow = await scene.ada.create(path, start=2, end=5, label="name")
+        agreement = f"{scene.project}/agreement"
+        assert (await scene.owner.call("GET", agreement)).status == 422
+        await scene.ada.call("DELETE", f"/v1/annotations/{narrow['id']}")
+        await scene.ada.call("PATCH", f"/v1/annotations/{scene.of_ada}", {"start": 2, "end": 7})
+        assert (await scene.owner.call("GET", agreement)).status == 200
+        await scene.bob.create(path, start=8, end=9, label="other")
+        answer = await scene.owner.call("GET", agreement)
+        assert (answer.status, answer.problem) == (422, "too-many-marks")
+        assert "more than 3 sets of labels" in answer.json["detail"]
+        assert (await scene.owner.call("GET", f"{agreement}?label=name&label=third")).status == 200
+
+
 async def test_what_takes_long_lets_others_have_their_turn(tmp_path: Path) -> None:
     """While agreement is counted the loop goes on; who may not see it any more at the end is told nothing."""
     async with open_app(tmp_path, {"limits": {"agreement_labels_max": 1000}}) as client:

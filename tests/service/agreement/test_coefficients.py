@@ -39,15 +39,15 @@ def test_kappa_is_that_of_the_published_examples(
     both: int, first: int, second: int, neither: int, expected: float
 ) -> None:
     """Those of the article on Cohen's kappa in Wikipedia: grant proposals, and two with the same agreement."""
-    confusion = {("y", "y"): both, ("y", "n"): first, ("n", "y"): second, ("n", "n"): neither}
-    assert kappa(confusion) == pytest.approx(expected, abs=0.00006)
+    ones, others = {"y": both + first, "n": second + neither}, {"y": both + second, "n": first + neither}
+    assert kappa(both + neither, ones, others) == pytest.approx(expected, abs=0.00006)
 
 
 def test_what_does_not_vary_has_no_coefficient() -> None:
     """Nor does nothing; perfect agreement is 1, and a unit that one observer saw counts nothing."""
-    assert (kappa({}), kappa({("a", "a"): 5}), f1(0, 0)) == (None, None, None)
+    assert (kappa(0, {}, {}), kappa(5, {"a": 5}, {"a": 5}), f1(0, 0)) == (None, None, None)
     assert (alpha_of(["aaa", "aaa"]), alpha_of(["ab", ".."]), alpha_of(["", ""])) == (None, None, None)
-    assert (alpha_of(["aab", "aab"]), kappa({("a", "a"): 2, ("b", "b"): 1})) == (1.0, 1.0)
+    assert (alpha_of(["aab", "aab"]), kappa(3, {"a": 2, "b": 1}, {"a": 2, "b": 1})) == (1.0, 1.0)
 
 
 def test_weights_are_many_units() -> None:

@@ -14,7 +14,7 @@ from nltk.metrics.agreement import AnnotationTask
 from bench import corpora
 from service.agreement.figures import Agreement, Figures, figures
 from service.agreement.spans import Claim, Cover
-from service.agreement.tally import Tally
+from service.agreement.tally import PairTally, Said, Tally
 from service.kinds.mark import Fragment
 
 LETTER = Path(__file__).parent.parent.parent / "brat" / "fixtures" / "letter.ann"
@@ -205,6 +205,38 @@ def test_the_cost_goes_by_spans_and_not_by_text() -> None:
     assert found.code_points == 4_000_000
     assert found.labels["x"].kappa == 1.0
     assert found.labels[""].exact_f1 == 0.0
+
+
+def test_the_cost_goes_by_spans_however_many_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair is looked at where one of the two begins or ends a span: it was at each such place of anybody."""
+    noted = 0
+    note = PairTally.note
+
+    def counted(pair: PairTally, one: Said, other: Said, length: int) -> None:
+        nonlocal noted
+        noted += 1
+        note(pair, one, other, length)
+
+    monkeypatch.setattr(PairTally, "note", counted)
+    who = [str(number) for number in range(6)]
+    nested = {one: [claim(2 * place, 1000 - 2 * place, f"l{place}") for place in range(50)] for one in who}
+    found = agreement({"d": (1000, nested)})
+    assert (found.overall.kappa, len(found.labels)) == (1.0, 50)
+    assert noted == 6 * 50 * 2 * 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_spans_that_overlap_and_repeat_count_as_one_by_one(seed: int) -> None:
+    """Deep stacks, the same span twice, and spans that meet: as the other implementation counts."""
+    chance = random.Random(seed)
+    spans = {
+        str(number): [
+            claim(start, min(60, start + chance.randrange(1, 40)), chance.choice(LABELS))
+            for start in (chance.randrange(59) for _ in range(chance.randrange(25)))
+        ]
+        for number in range(4)
+    }
+    check({"d": (60, spans)})
 
 
 @pytest.mark.parametrize("seed", range(20))
