@@ -10,6 +10,7 @@ from service.commands import LOCAL_ADMIN, Actor, CreateFor
 from service.decide.decision import Context
 from service.decide.roles import ALLOWED, Action
 from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
+from service.kinds.account import UserRow
 from service.kinds.private import Tombstone
 from service.kinds.project import ProjectRole
 
@@ -44,7 +45,7 @@ def require_caller(context: Context, actor: Actor | None) -> Caller:
     if user.disabled:
         # What was disabled before that ended sessions may have some.
         raise UnauthenticatedError("The account is disabled. Ask an administrator.")
-    return Caller(actor.user_id, is_admin=is_admin(acting(context, actor), actor.user_id))
+    return Caller(actor.user_id, is_admin=_administers(acting(context, actor), actor.user_id, user))
 
 
 def login_of(context: Context, actor: Actor) -> Any:
@@ -66,7 +67,11 @@ def acting(context: Context, actor: Actor | None) -> Context:
 def is_admin(context: Context, user_id: str) -> bool:
     """Tell if a user acts as an administrator."""
     user = context.state.tables["user"].row(user_id)
-    return user is not None and user.role == "admin" and context.plain_id != user_id
+    return user is not None and _administers(context, user_id, user)
+
+
+def _administers(context: Context, user_id: str, user: UserRow) -> bool:
+    return user.role == "admin" and context.plain_id != user_id
 
 
 def require_session(context: Context, actor: Actor | None) -> str:
