@@ -24,9 +24,13 @@ test: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/python -m bench.demo
 
+# Whatever the rounds find, the campaigns run too; the exit code tells of both. 130: somebody has interrupted it.
 drill: $(STAMP)
-	$(BIN)/annolog drill --rounds 200 --clients 50 --faults kill --report drill-report
-	$(BIN)/python -m tests.campaigns --report drill-report
+	code=0; \
+	$(BIN)/annolog drill --rounds 200 --clients 50 --faults kill --report drill-report || code=$$?; \
+	test $$code -ne 130 || exit $$code; \
+	$(BIN)/python -m tests.campaigns --report drill-report || { other=$$?; test $$code -ne 0 || code=$$other; }; \
+	exit $$code
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.create

@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 
 import click
@@ -17,8 +13,11 @@ from tqdm import tqdm
 
 from service.client import ClientError
 from service.drill import faults
-from service.drill.campaign import Plan, drill
-from service.drill.report import table, told, write
+from service.drill.campaign import begun, drill
+from service.drill.folder import FolderError, kept_or_removed
+from service.drill.interruption import until_interrupted
+from service.drill.plan import ROUNDS_PER_DIRECTORY, Plan
+from service.drill.report import outcome, write
 from service.drill.server_process import COMMAND, StartError
 from service.drill.strace import InjectionError
 from service.drill.tally import DrillReport, RoundReport
@@ -26,13 +25,8 @@ from service.drill.tally import DrillReport, RoundReport
 EXIT_VIOLATION = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+ROUNDS_PER_DIRECTORY_MAX = 200
 _SEED_BITS = 32
-
-
-class FolderError(Exception):
-    """A folder cannot be used."""
-
-
 _REFUSALS = (
     faults.UnknownFaultError,
     faults.UnavailableFaultError,
@@ -45,11 +39,19 @@ _REFUSALS = (
 
 @click.command("drill")
 @click.option("--rounds", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--rounds-per-directory",
+    type=click.IntRange(1, ROUNDS_PER_DIRECTORY_MAX),
+    default=ROUNDS_PER_DIRECTORY,
+    show_default=True,
+    help="Then a new data directory is begun.",
+)
 @click.option("--clients", type=click.IntRange(1, 500), default=16, show_default=True, help="At the same time.")
 @click.option(
     "--faults", "names", default=faults.DEFAULT, show_default=True, help="A round draws one; 'all': every one."
 )
 @click.option("--seconds", type=click.FloatRange(0.1), default=3.0, show_default=True, help="Of load a round, about.")
+@click.option("--time-limit", type=click.FloatRange(0.1), help="Seconds, after which the drill is interrupted.")
 @click.option("--seed", type=int, help="Repeats the choices of an earlier drill.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Empty or new; it is kept.")
 @click.option(
@@ -59,9 +61,11 @@ _REFUSALS = (
 @click.option("--list-faults", is_flag=True, help="Tell what can be injected here, and end.")
 def drill_command(
     rounds: int,
+    rounds_per_directory: int,
     clients: int,
     names: str,
     seconds: float,
+    time_limit: float | None,
     seed: int | None,
     data_dir: Path | None,
     report_to: Path | None,
@@ -70,7 +74,8 @@ def drill_command(
 ) -> None:
     """Load the real server, inject faults, and check that nothing acknowledged is lost, doubled or answered otherwise.
 
-    Exit code 0: all is well; 1: a promise was broken; 2: usage, or a fault that this machine cannot inject.
+    Exit code 0: all is well; 1: a promise was broken; 2: usage, or a fault that this machine cannot inject; 130:
+    interrupted, and nothing was found in the rounds before.
     """
     if list_faults:
         click.echo(asyncio.run(_listed()))
@@ -82,23 +87,32 @@ def drill_command(
             seconds=seconds,
             seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
             faults=tuple(asyncio.run(faults.chosen(names))),
+            rounds_per_directory=rounds_per_directory,
             command=_command(server),
         )
-        report = _kept_or_removed(plan, data_dir)
+        report = begun(plan)
+        code = _drilled(plan, report, data_dir, time_limit)
     except _REFUSALS as error:
         click.echo(f"annolog: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        click.echo("annolog: interrupted; nothing was decided.", err=True)
+    except KeyboardInterrupt:
+        click.echo("annolog: interrupted before the first round.", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    _tell(plan, report)
+    for line in outcome(report, plan.replay(len(report.rounds))):
+        click.echo(line)
     written = report_to is None or _written(report, report_to)
-    sys.exit(EXIT_VIOLATION if report.violations else 0 if written else EXIT_USAGE)
+    sys.exit(exit_code(report, code or (0 if written else EXIT_USAGE)))
 
 
-def _drilled(plan: Plan, folder: Path) -> DrillReport:
-    click.echo(f"seed {plan.seed}, data in {folder}", err=True)
-    with tqdm(total=plan.rounds, unit="round", file=sys.stderr) as bar:
+def exit_code(report: DrillReport, otherwise: int) -> int:
+    """Return the exit code: a violation is told before anything else, also of a drill that was interrupted."""
+    return EXIT_VIOLATION if report.violations else otherwise
+
+
+def _drilled(plan: Plan, report: DrillReport, data_dir: Path | None, time_limit: float | None) -> int:
+    """Drill, and return the exit code for how that ended; however it did, the report tells of the whole rounds."""
+    with kept_or_removed(data_dir, report) as folder, tqdm(total=plan.rounds, unit="round", file=sys.stderr) as bar:
+        bar.write(f"seed {plan.seed}, data in {folder}", file=sys.stderr)
         acknowledged, violations = 0, 0
 
         def advance(one: RoundReport) -> None:
@@ -107,17 +121,19 @@ def _drilled(plan: Plan, folder: Path) -> DrillReport:
             bar.set_postfix_str(f"last {one.fault}, {acknowledged:,} acknowledged, {violations} violations")
             bar.update()
 
-        return asyncio.run(_until_signalled(drill(plan, folder, advance)))
-
-
-async def _until_signalled(work: Coroutine[object, object, DrillReport]) -> DrillReport:
-    """Do a drill; what would end this process at once interrupts it instead, so that its server ends with it."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if task is None:
-        raise AssertionError("a coroutine runs in a task")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
-    return await work
+        work = drill(plan, folder, report, advance, keeps_all=data_dir is not None)
+        try:
+            report.interrupted = asyncio.run(until_interrupted(work, time_limit))
+        except _REFUSALS as error:
+            if not report.rounds:
+                raise
+            report.interrupted = str(error)
+            click.echo(f"annolog: {error}", err=True)
+            return EXIT_USAGE
+    if report.interrupted:
+        click.echo(f"annolog: interrupted by {report.interrupted}.", err=True)
+        return EXIT_INTERRUPTED
+    return 0
 
 
 def _command(text: str) -> tuple[str, ...]:
@@ -128,48 +144,6 @@ def _command(text: str) -> tuple[str, ...]:
     if not parts:
         raise click.BadParameter("is empty, expected a command that starts a server", param_hint="server")
     return parts
-
-
-def _kept_or_removed(plan: Plan, data_dir: Path | None) -> DrillReport:
-    """Drill in a folder, which is removed if it is a temporary one and there is nothing to look at in it."""
-    folder = _made(data_dir)
-    is_kept = data_dir is not None
-    try:
-        report = _drilled(plan, folder)
-        is_kept = is_kept or bool(report.violations)
-    finally:
-        if not is_kept:
-            shutil.rmtree(folder)
-    report.directory = str(folder) if is_kept else ""
-    return report
-
-
-def _made(data_dir: Path | None) -> Path:
-    """Return an empty folder."""
-    try:
-        if data_dir is None:
-            return Path(tempfile.mkdtemp(prefix="annolog-drill-"))
-        data_dir.mkdir(parents=True, exist_ok=True)
-        found = next(data_dir.iterdir(), None)
-    except OSError as error:
-        raise FolderError(f"There is no folder for the data: {error}") from error
-    if found is not None:
-        raise FolderError(f"{data_dir} holds {found.name}, expected an empty folder or a new one.")
-    return data_dir.absolute()
-
-
-def _tell(plan: Plan, report: DrillReport) -> None:
-    click.echo(table(report))
-    if report.cut_short:
-        click.echo("Cut short: " + ", ".join(f"{what} {count} times" for what, count in report.cut_short.items()) + ".")
-    if not report.violations:
-        reads = sum(one.read for one in report.rounds)
-        click.echo(f"All is well: {reads:,} reads and every answer checked, {report.seconds_in_all:.0f} s.")
-        return
-    for line in told(report.violations):
-        click.echo(line)
-    click.echo(f"The data, and what the server logged, are kept in {report.directory}.")
-    click.echo(f"The same choices again (not the same timing): {plan.replay(len(report.rounds))}")
 
 
 def _written(report: DrillReport, directory: Path) -> bool:

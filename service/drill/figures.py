@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from service.drill.history import Answer, Operation
-from service.drill.tally import Total
+from service.drill.tally import DrillReport, Total
 
 HEADINGS = (
     "fault",
     "rounds",
     "felt",
     "acknowledged",
+    "sent again",
     "unacknowledged, kept",
     "lost",
     "duplicated",
@@ -22,10 +23,20 @@ HEADINGS = (
 
 def cells_of(total: Total) -> list[str]:
     """Return a row of the table."""
-    counts = (total.rounds, total.felt, total.acknowledged, total.kept)
+    counts = (total.rounds, total.felt, total.acknowledged, total.retried, total.kept)
     found = (total.lost, total.duplicated, total.changed, total.other)
     seconds = (total.recovery_seconds_median, total.recovery_seconds_max)
     return [total.fault, *(f"{one:,}" for one in (*counts, *found)), *(f"{one:.2f} s" for one in seconds)]
+
+
+def decided(report: DrillReport) -> str:
+    """Tell of an interrupted drill how far it came, and what was left out in its last directory."""
+    said = f"Interrupted ({report.interrupted}): {len(report.rounds)} of {report.rounds_planned} rounds were decided."
+    left = report.unasked
+    if left:
+        numbers = f"rounds {left[0].number} to {left[-1].number}" if len(left) > 1 else f"round {left[0].number}"
+        said += f" Of {numbers} everything was looked at, but only a sample of the requests was sent again."
+    return said
 
 
 def line_of(operation: Operation) -> str:

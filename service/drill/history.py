@@ -2,6 +2,8 @@
 
 A *stamp* is a value that no other request carries. It is written into the entity, so an entity tells which request
 made its present version.
+
+What holds nothing but values (`gc=False`) cannot be in a cycle; without a million of them the collector has less to do.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ _SUCCESS = range(200, 300)
 _READS = ("get", "list", "survey")
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An entity as an answer showed it.
 
     Attributes:
@@ -38,7 +40,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A response.
 
     Attributes:
@@ -74,7 +76,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.problem == OUTCOME_UNKNOWN
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
+class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The same request, sent again under the same idempotency key; None: nobody answered."""
 
     invoked: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from service.drill.figures import HEADINGS, cells_of, line_of
+from service.drill.figures import HEADINGS, cells_of, decided, line_of
 from service.drill.tally import DrillReport, RoundReport
 from service.drill.timeline_svg import timeline_svg
 from service.drill.violation import Violation
@@ -14,6 +14,7 @@ VIOLATIONS_MAX = 50
 _ROUND_HEADINGS = (
     "round",
     "fault",
+    "directory",
     "struck after",
     "exit code",
     "cut short",
@@ -34,6 +35,8 @@ _KEY = (
 _EXPLAINED = (
     "The seed repeats the requests, faults and delays that are chosen, not the machine's timing. "
     "“Felt”: the fault did what it was to do; where its moment never came, the round ended with an ordinary kill. "
+    "In each round all that was ever told of its data directory was looked at, and all files were verified. "
+    "“All sent again”: every request that was ever acknowledged there; in the other rounds, a sample of them. "
     "“Kept”: nobody had been told, and it was there after the restart, as it may be."
 )
 _STYLE = """
@@ -90,9 +93,13 @@ def _verdict(report: DrillReport) -> str:
     acknowledged = sum(one.acknowledged for one in report.rounds)
     did = f"{len(report.rounds)} rounds, {acknowledged:,} acknowledged mutations, {report.seconds_in_all:.0f} s."
     found = len(report.violations)
+    if report.interrupted:
+        did += f" {escape(decided(report))}"
     if found:
         return f'<p class="verdict broken">{found} violations. {did}</p>'
-    return f'<p class="verdict">No violation found. {did}</p>'
+    # Nothing was found in no round, either.
+    kind = "verdict" if report.rounds else "verdict broken"
+    return f'<p class="{kind}">No violation found. {did}</p>'
 
 
 def _table(headings: Iterable[str], rows: Iterable[tuple[list[str], str]], *, text: int) -> str:
@@ -115,6 +122,7 @@ def _cells(one: RoundReport) -> list[str]:
     return [
         str(one.number),
         one.fault if one.felt else f"{one.fault} (not felt)",
+        f"{one.directory}{', all sent again' if one.complete else ''}",
         f"{one.struck_at - one.began_at:.2f} s",
         str(one.exit_code),
         ", ".join(one.cut_short) or "-",
@@ -148,6 +156,8 @@ def _about(report: DrillReport) -> str:
         "Machine": report.machine,
         "Clients": f"{report.clients} at the same time, about {report.seconds:g} s of load a round",
         "Faults": ", ".join(report.faults),
+        "Directories": f"{max((one.directory for one in report.rounds), default=0)}, "
+        f"a new one after {report.rounds_per_directory} rounds",
         "Again": report.command,
     }
     if report.directory:

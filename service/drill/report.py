@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.drill.figures import HEADINGS, cells_of, line_of
+from service.drill.figures import HEADINGS, cells_of, decided, line_of
 from service.drill.page import page
 from service.drill.tally import DrillReport
 from service.drill.violation import Broken, Violation
@@ -34,6 +34,28 @@ def table(report: DrillReport) -> str:
     rows = [list(HEADINGS), *(cells_of(total) for total in report.totals())]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADINGS))]
     return "\n".join(_row(row, widths) for row in rows)
+
+
+def outcome(report: DrillReport, again: str) -> Iterator[str]:
+    """Yield the lines that are said at the end.
+
+    Args:
+        report: Of the drill.
+        again: The command that does it again.
+    """
+    yield table(report)
+    if report.cut_short:
+        yield "Cut short: " + ", ".join(f"{what} {count} times" for what, count in report.cut_short.items()) + "."
+    if report.interrupted:
+        yield decided(report)
+    if report.violations:
+        yield from told(report.violations)
+        yield f"The data, and what the server logged, are kept in {report.directory}."
+        yield f"The same choices again (not the same timing): {again}"
+    elif report.rounds:
+        reads = sum(one.read for one in report.rounds)
+        is_whole = "All is well" if not report.interrupted else "So far all is well"
+        yield f"{is_whole}: {reads:,} reads and every answer checked, {report.seconds_in_all:.0f} s."
 
 
 def told(violations: Sequence[Violation]) -> Iterator[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from service.client import Client
 from service.drill.checker import Checker
 from service.drill.faults import Fault
-from service.drill.history import Operation, effect_of
+from service.drill.history import Operation
+from service.drill.keys import Keys, Sent
 from service.drill.known import Known
 from service.drill.load import Load
 from service.drill.remnants import Remnants, recovered
@@ -18,7 +19,7 @@ from service.drill.scene import Scene
 from service.drill.server_process import ServerProcess, StartError
 from service.drill.sessions import Session
 from service.drill.strace import InjectionError
-from service.drill.survey import Sent, Surveyor
+from service.drill.survey import Surveyor
 from service.drill.tally import RoundReport
 from service.drill.violation import Broken, Violation, violation
 from service.drill.workload import labels_of
@@ -31,6 +32,9 @@ _OLDER_MAX = 100
 
 class Rounds:
     """Carries rounds out, one after the other, over one data directory.
+
+    Each round asks for everything that was ever told of the directory, verifies all of its files, and sends a sample of
+    what was acknowledged again; the last one sends all of it again.
 
     Args:
         server: Running.
@@ -61,11 +65,16 @@ class Rounds:
         self._clock = clock
         self._numbers = numbers
         self._checker = Checker()
-        self._older: list[Sent] = []
+        self._keys = Keys()
         self._remnants = Remnants(server.directory)
 
-    async def run(self, number: int, fault: Fault) -> tuple[RoundReport, list[Operation]]:
+    async def run(self, number: int, fault: Fault, *, is_last: bool) -> tuple[RoundReport, list[Operation]]:
         """Carry out a round; returns it, and the requests of its load.
+
+        Args:
+            number: Of the round.
+            fault: That strikes.
+            is_last: Of the directory: everything that was acknowledged is sent again.
 
         Raises:
             InjectionError: The fault cannot be injected any more.
@@ -87,7 +96,7 @@ class Rounds:
         else:
             report.cut_short += recovered(self._server.said())
             report.recovery_seconds, report.ready_at = self._server.start_seconds, self._clock()
-            found += await self._judge(number, load, fault.problems)
+            found += await self._judge(report, load, fault.problems, is_last=is_last)
         report.count(load.operations)
         report.judge([*complaints, *found])
         return report, load.operations
@@ -111,39 +120,38 @@ class Rounds:
         report.struck_at, report.felt = scene.struck_at, scene.felt
         return load, [violation(Broken.FAULT, fault.name, says) for says in scene.complaints]
 
-    async def _judge(self, number: int, load: Load, allowed: frozenset[str]) -> list[Violation]:
+    async def _judge(
+        self, report: RoundReport, load: Load, allowed: frozenset[str], *, is_last: bool
+    ) -> list[Violation]:
         for session in self._sessions:
             await session.open(self._server.url)
-        surveyor = Surveyor(number, self._sessions, self._clock, self._numbers)
+        surveyor = Surveyor(report.number, self._sessions, self._clock, self._numbers)
         found = await asyncio.to_thread(inspected, self._server.directory)
         surveys = await surveyor.everything()
-        again = self._again(number, load)
-        await surveyor.retry(again)
-        self._older += [one for one in again if one[0].round == number and _is_done(one[0])]
+        mutations = [(one, load.requests[one.number]) for one in load.operations if not one.is_read]
+        again, older = self._again(report.number, mutations, is_last=is_last)
+        await surveyor.retry([*again, *older])
+        self._keys.add(mutations)
         surveys += await surveyor.everything()
-        surveys += await surveyor.by_label(labels_of(number))
-        older = [operation for operation, _ in again if operation.round != number]
+        surveys += await surveyor.by_label(labels_of(report.number))
+        report.retried += len(older)
         found += self._checker.check([*load.operations, *surveys], allowed)
-        found += self._checker.check_retries(older)
+        found += self._checker.check_retries(operation for operation, _ in older)
         return found
 
-    def _again(self, number: int, load: Load) -> list[Sent]:
-        """Return what is sent again: all that nobody answered, and a sample of what was acknowledged."""
+    def _again(self, number: int, mutations: Sequence[Sent], *, is_last: bool) -> tuple[list[Sent], list[Sent]]:
+        """Return what is sent again: of this round, with all that nobody answered, and of earlier ones."""
         chance = random.Random(f"{self._seed}/{number}/again")  # noqa: S311 - as above
-        mutations = [one for one in load.operations if not one.is_read]
-        unknown = [one for one in mutations if one.is_unknown]
-        acknowledged = [one for one in mutations if one.is_acknowledged]
+        unknown = [one for one in mutations if one[0].is_unknown]
+        acknowledged = [one for one in mutations if one[0].is_acknowledged]
+        if is_last:
+            return unknown + acknowledged, self._keys.kept(self._clock())
         sample = chance.sample(acknowledged, min(_RETRIED_MAX, len(acknowledged)))
-        older = chance.sample(self._older, min(_OLDER_MAX, len(self._older)))
-        return [*((one, load.requests[one.number]) for one in (*unknown, *sample)), *older]
+        return unknown + sample, self._keys.sample(chance, _OLDER_MAX)
 
     async def _compact(self) -> None:
         async with Client(self._server.url, token=self._sessions[0].token) as client:
             await client.compact()
-
-
-def _is_done(operation: Operation) -> bool:
-    return effect_of(operation) is not None
 
 
 def inspected(directory: Path) -> list[Violation]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from service.client.transport import Request
 from service.drill.history import Action, Operation, Retry, Shown
+from service.drill.keys import Sent
 from service.drill.sessions import Session
 from service.drill.workload import list_query
 
 COLLECTIONS = ("documents", "annotations")
 _PAGE = 1000
 _AT_ONCE = 16
+_SURVEYS_AT_ONCE = 3
 _IN_FLIGHT = "idempotency-in-flight"
 _PAUSE_SECONDS = 0.02
-Sent = tuple[Operation, Request]
 
 
 class Surveyor:
@@ -41,23 +43,20 @@ class Surveyor:
 
     async def everything(self) -> list[Operation]:
         """Return one whole list of each collection of each user."""
-        return [
-            await self._all_pages(session, collection)
+        return await _few_at_once(
+            partial(self._all_pages, session, collection)
             for session in self._by_user.values()
             for collection in COLLECTIONS
-        ]
+        )
 
     async def by_label(self, labels: Iterable[str]) -> list[Operation]:
         """Return a list with its count for each value, of each collection of each user."""
-        found = []
-        for session in self._by_user.values():
-            for label in labels:
-                for collection in COLLECTIONS:
-                    operation = self._operation(session, "list", collection, filter=("label", label))
-                    request = Request(method="GET", path=f"/v1/{collection}", query=list_query(operation, _PAGE))
-                    operation.answer = await session.ask(operation, request)
-                    found.append(operation)
-        return found
+        return await _few_at_once(
+            partial(self._labelled, session, collection, label)
+            for session in self._by_user.values()
+            for label in labels
+            for collection in COLLECTIONS
+        )
 
     async def retry(self, sent: Iterable[Sent]) -> None:
         """Send requests again under their keys, and note what is answered."""
@@ -77,6 +76,12 @@ class Surveyor:
             await asyncio.sleep(_PAUSE_SECONDS)
             answer = await session.ask(operation, request)
         operation.retries = [*operation.retries, Retry(invoked=invoked, answer=answer)]
+
+    async def _labelled(self, session: Session, collection: str, label: str) -> Operation:
+        operation = self._operation(session, "list", collection, filter=("label", label))
+        request = Request(method="GET", path=f"/v1/{collection}", query=list_query(operation, _PAGE))
+        operation.answer = await session.ask(operation, request)
+        return operation
 
     async def _all_pages(self, session: Session, collection: str) -> Operation:
         survey = self._operation(session, "survey", collection)
@@ -110,3 +115,17 @@ class Surveyor:
             filter=filter,
             invoked=self._clock(),
         )
+
+
+async def _few_at_once(looks: Iterable[Callable[[], Awaitable[Operation]]]) -> list[Operation]:
+    """Look at one thing while the server thinks of the next; returns what was seen, in the order of the looks."""
+    queue = list(enumerate(looks))
+    found: dict[int, Operation] = {}
+
+    async def work() -> None:
+        while queue:
+            place, look = queue.pop()
+            found[place] = await look()
+
+    await asyncio.gather(*(work() for _ in range(_SURVEYS_AT_ONCE)))
+    return [found[place] for place in sorted(found)]

@@ -21,8 +21,11 @@ class RoundReport(msgspec.Struct, kw_only=True):
     """A round.
 
     Attributes:
-        number: From 1.
+        number: From 1, over all directories.
         fault: Its name.
+        directory: Over which it was carried out, from 1.
+        complete: The last of its directory: everything that was acknowledged there was sent again, the server was
+            stopped in order, and all files were verified once more.
         felt: The fault did what it was to do; else its moment never came, and the round was an ordinary kill.
         began_at: When the load began, in seconds since the drill did.
         struck_at: When the fault struck.
@@ -35,7 +38,7 @@ class RoundReport(msgspec.Struct, kw_only=True):
         unacknowledged: Mutations that nobody answered.
         kept: Of those, what was there after the restart.
         read: Reads that were answered.
-        retried: Requests that were sent again.
+        retried: Requests that were sent again, of this round and of earlier ones.
         lost: Entities that were gone, or older, or came back.
         duplicated: What was done twice.
         changed: Retries that were answered otherwise.
@@ -45,6 +48,8 @@ class RoundReport(msgspec.Struct, kw_only=True):
 
     number: int
     fault: str
+    directory: int = 1
+    complete: bool = False
     felt: bool = True
     began_at: float = 0.0
     struck_at: float = 0.0
@@ -94,6 +99,7 @@ class Total(msgspec.Struct, kw_only=True):
     rounds: int
     felt: int
     acknowledged: int
+    retried: int
     kept: int
     lost: int
     duplicated: int
@@ -115,8 +121,11 @@ class DrillReport(msgspec.Struct, kw_only=True):
         began: The date, in RFC 3339.
         version: Of Annolog.
         machine: What it ran on.
+        rounds_planned: How many were asked for.
+        rounds_per_directory: After so many a new data directory was begun.
+        interrupted: By what, empty if nothing did.
         seconds_in_all: That it took.
-        rounds: In order.
+        rounds: Those that were carried out as a whole, in order.
         throughput: Answers in each quarter of a second since the drill began.
         directory: Where the data is, empty if it was removed.
     """
@@ -129,6 +138,9 @@ class DrillReport(msgspec.Struct, kw_only=True):
     began: str
     version: str
     machine: str
+    rounds_planned: int
+    rounds_per_directory: int
+    interrupted: str = ""
     seconds_in_all: float = 0.0
     rounds: list[RoundReport] = []
     throughput: list[int] = []
@@ -138,6 +150,12 @@ class DrillReport(msgspec.Struct, kw_only=True):
     def violations(self) -> list[Violation]:
         """Of all rounds."""
         return [one for each in self.rounds for one in each.violations]
+
+    @property
+    def unasked(self) -> list[RoundReport]:
+        """The last rounds, of a directory whose last round did not come: not every key was sent again."""
+        complete = max((one.number for one in self.rounds if one.complete), default=0)
+        return [one for one in self.rounds if one.number > complete]
 
     def tick(self, operations: Iterable[Operation]) -> None:
         """Count answers by their time."""
@@ -166,6 +184,7 @@ def _total(name: str, rounds: Sequence[RoundReport]) -> Total:
         rounds=len(rounds),
         felt=sum(one.felt for one in rounds),
         acknowledged=sum(one.acknowledged for one in rounds),
+        retried=sum(one.retried for one in rounds),
         kept=sum(one.kept for one in rounds),
         lost=sum(one.lost for one in rounds),
         duplicated=sum(one.duplicated for one in rounds),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,11 +27,14 @@ from service.commands import Command, Conditions, Entity, Get, List, Page
 from service.decide.decision import Context
 from service.engine import Engine
 from service.kinds.private import IDEMPOTENCY, Answer
-from wal.file_system import File, FileSystem, RealFileSystem
+from service.state.state import State
+from wal.file_system import File, FileSystem, ReadOnlyFileSystem, RealFileSystem
+from wal.lock import last_holder
 
 DELAY_SECONDS = 0.1
 LATE_SECONDS = 0.5
 EXIT_UNCLEAN = 9
+STARTS_OF_A_ROUND = 2
 _ZEROS = bytes(64)
 
 
@@ -130,6 +134,44 @@ def forgetful() -> None:
     _replace(service.decide.idempotency, "_answer", answer)
 
 
+class FadingEngine(Engine):
+    """Lacks the annotation that is the oldest; the log has it."""
+
+    def __init__(self, state: State, *parts: Any) -> None:
+        super().__init__(state, *parts)
+        table = state.tables["annotation"]
+        table.remove(table.oldest(1)[0])
+
+
+def fading() -> None:
+    """Lose what is old, never what is new."""
+    if _has_seen_a_round():
+        _replace(service.server, "Engine", FadingEngine)
+
+
+def absent() -> None:
+    """Forget a single idempotency key, the oldest that belongs to an annotation."""
+    forgotten: list[str] = []
+    is_old = _has_seen_a_round()
+
+    def answer(context: Context, command: Command) -> Answer | None:
+        if command.idempotency is None:
+            return None
+        table = context.state.tables[IDEMPOTENCY.name]
+        if is_old and not forgotten:
+            forgotten.append(next(one for one, value in table.items() if b'"kind":"annotation"' in value))
+        value = table.value(command.idempotency.id)
+        return None if value is None or command.idempotency.id in forgotten else msgspec.json.decode(value, type=Answer)
+
+    _replace(service.decide.idempotency, "_answer", answer)
+
+
+def _has_seen_a_round() -> bool:
+    """Tell if a round has ended on the directory and another one has been begun: what is there first is old."""
+    holder = last_holder(ReadOnlyFileSystem(), Path(sys.argv[sys.argv.index("--data-dir") + 1]))
+    return holder is not None and holder.epoch >= STARTS_OF_A_ROUND
+
+
 def loose() -> None:
     """Look at no `If-Match`."""
 
@@ -149,7 +191,7 @@ def _replace(module: ModuleType, name: str, part: object) -> None:
 
 
 DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
-    one.__name__: one for one in (early, leaky, forgetful, loose, unclean)
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent)
 }
 
 

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -77,7 +76,7 @@ def test_a_broken_server_is_found(tmp_path: Path, defect: str, fault: str, sort:
     assert re.search(f"VIOLATION, {sort}: ", ended.stdout), ended.stdout
     (folder,) = left(tmp_path)
     assert f"kept in {folder}" in ended.stdout
-    assert (folder / "data" / "log").is_dir()
+    assert (folder / "directory-001" / "data" / "log").is_dir()
     assert "annolog drill --seed 11 --rounds " in ended.stdout
     assert f"broken_server {defect}" in ended.stdout
 
@@ -87,7 +86,7 @@ def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     options = ("--rounds", "1", "--clients", "2", "--seconds", "0.2", "--faults", "kill", "--data-dir", str(folder))
     assert drill(tmp_path, *options).returncode == 0
-    assert {path.name for path in folder.iterdir()} == {"data", "drill.toml", "server.log"}
+    assert {path.name for path in (folder / "directory-001").iterdir()} == {"data", "drill.toml", "server.log"}
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
@@ -158,21 +157,80 @@ def test_a_command_that_cannot_be_started_is_usage(tmp_path: Path, server: str, 
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize(("defect", "sort"), [("fading", "lost"), ("absent", "answer changed")])
+def test_what_is_lost_of_an_earlier_round_is_found_in_its_directory(tmp_path: Path, defect: str, sort: str) -> None:
+    """One entity, or one of all the keys, of the first round: at the latest in the last round of the directory."""
+    report = tmp_path / "report"
+    options = ("--rounds", "4", "--rounds-per-directory", "2", "--clients", "8", "--seconds", "0.8", "--faults", "kill")
+    ended = drill(tmp_path, *options, "--report", str(report), defect=defect)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    first, second = json.loads((report / "drill.json").read_text())["rounds"]
+    assert first["violations"] == []
+    assert second["complete"]
+    found = [one for one in second["violations"] if one["broken"] == sort]
+    assert len({one["subject"] for one in found}) == 1
+    assert {one["operations"][0]["round"] for one in found} == {1}
+
+
+def test_directories_follow_each_other(tmp_path: Path) -> None:
+    """Each has its own folder, keys are all sent again in its last round, and rounds, requests and times go on."""
+    folder, report = tmp_path / "mine", tmp_path / "report"
+    options = ("--rounds", "3", "--rounds-per-directory", "2", "--clients", "4", "--seconds", "0.4", "--faults", "kill")
+    ended = drill(tmp_path, *options, "--data-dir", str(folder), "--report", str(report))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["directory-001", "directory-002"]
+    members = json.loads((report / "drill.json").read_text())
+    rounds = members["rounds"]
+    assert [(one["number"], one["directory"], one["complete"]) for one in rounds] == [
+        (1, 1, False),
+        (2, 1, True),
+        (3, 2, True),
+    ]
+    # Whoever was told of a mutation asks for it again at the end of the directory, if not before.
+    assert rounds[1]["retried"] >= rounds[0]["acknowledged"] + rounds[1]["acknowledged"]
+    assert rounds[2]["retried"] >= rounds[2]["acknowledged"]
+    assert rounds[0]["ready_at"] < rounds[1]["began_at"] < rounds[1]["ready_at"] < rounds[2]["began_at"]
+    assert "--rounds 3 --rounds-per-directory 2 " in members["command"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_drill_decides_nothing_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Exit code 130; neither a server nor a folder remains."""
-    scratch = tmp_path / "scratch"
+def test_an_interrupted_drill_tells_of_its_whole_rounds_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Exit code 130; neither a server nor a folder remains, however often it is signalled."""
+    scratch, report = tmp_path / "scratch", tmp_path / "report"
     scratch.mkdir()
-    command = [sys.executable, "-m", "service.cli", "drill", "--rounds", "9", "--clients", "2"]
+    options = ("--rounds", "99", "--clients", "2", "--seconds", "0.3", "--faults", "kill", "--report", str(report))
+    command = [sys.executable, "-m", "service.cli", "drill", *options]
     environment = os.environ | {"TMPDIR": str(scratch)}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as running:
-        while not (lock := next(scratch.glob("*/data/LOCK"), None)) or not lock.read_bytes().strip():
-            assert running.poll() is None
-            time.sleep(0.02)
-        pid = json.loads(lock.read_bytes().partition(b"\n")[0])["pid"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as running:
+        assert running.stderr is not None
+        said = b""
+        while b" 1/99" not in said:
+            said += os.read(running.stderr.fileno(), 4096)
+            assert running.poll() is None, said
+        pid = json.loads(next(scratch.glob("*/*/data/LOCK")).read_bytes().partition(b"\n")[0])["pid"]
         running.send_signal(number)
-        _, said = running.communicate(timeout=30)
+        running.send_signal(number)
+        told, said = running.communicate(timeout=30)
     assert running.returncode == 130, said
-    assert b"interrupted" in said
+    assert f"interrupted by {number.name}".encode() in said
     assert left(tmp_path) == []
     assert not Path(f"/proc/{pid}").exists()
+    members = json.loads((report / "drill.json").read_text())
+    decided = len(members["rounds"])
+    assert 1 <= decided < members["rounds_planned"] == 99
+    assert members["interrupted"] == number.name
+    assert f"{decided} of 99 rounds were decided" in told.decode()
+    assert f"{decided} of 99 rounds were decided" in (report / "drill.html").read_text()
+
+
+def test_a_time_limit_interrupts(tmp_path: Path) -> None:
+    """Also before the first round is whole; the report says so and claims nothing."""
+    report = tmp_path / "report"
+    ended = drill(tmp_path, "--rounds", "3", "--clients", "2", "--time-limit", "0.2", "--report", str(report))
+    assert ended.returncode == 130, ended.stdout + ended.stderr
+    assert "Interrupted (the time limit): 0 of 3 rounds were decided." in ended.stdout
+    assert "well" not in ended.stdout
+    assert json.loads((report / "drill.json").read_text())["rounds"] == []
+    assert left(tmp_path) == []

@@ -51,6 +51,16 @@ def test_a_list_is_complete_if_no_page_follows() -> None:
     assert answer_of(operation("survey"), 1.0, 200, last, replayed=False).complete
 
 
+def test_an_item_of_a_list_is_what_the_entity_itself_says() -> None:
+    """Also one that was read before, and one that differs from it in a byte."""
+    marks = [MARK, MARK | {"label": "red"}, MARK]
+    body = msgspec.json.encode({"items": marks, "next": None, "total": 3})
+    for _ in range(2):
+        shown = answer_of(operation("list"), 1.0, 200, body, replayed=False).shown
+        assert list(shown) == [shown_of(mark) for mark in marks]
+    assert shown[0] != shown[1]
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"items":[]}', b'{"id":"doc_1"}'])
 def test_an_answer_that_is_none_of_this_api_is_an_error(body: bytes) -> None:
     """It is no JSON, or lacks what is always there."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.drill.report import HTML_NAME, JSON_NAME, table, told, write
+from service.drill.cli import EXIT_INTERRUPTED, EXIT_VIOLATION, exit_code
+from service.drill.report import HTML_NAME, JSON_NAME, outcome, table, told, write
 from service.drill.tally import DrillReport, RoundReport
 from service.drill.violation import Broken, violation
 from tests.drill.story import ANNOTATION, Story, entity_of, judged
@@ -26,6 +27,8 @@ def reported(rounds: list[RoundReport]) -> DrillReport:
         began="2026-11-25T00:00:00+00:00",
         version="0.1.0",
         machine="<machine>",
+        rounds_planned=len(rounds),
+        rounds_per_directory=2,
         seconds_in_all=6.0,
         rounds=rounds,
         throughput=[0, 4, 8, 0, 2],
@@ -127,3 +130,43 @@ def test_the_json_holds_everything(lost: Story, tmp_path: Path) -> None:
     assert (members["seed"], members["totals"][0]["lost"]) == (7, 1)
     assert members["rounds"][0]["violations"][0]["broken"] == "lost"
     assert members["rounds"][0]["violations"][0]["operations"][0]["stamp"] == "s2"
+
+
+def test_an_interrupted_drill_tells_how_far_it_came(tmp_path: Path) -> None:
+    """And in which rounds not every key was sent again, because their directory's last round did not come."""
+    report = reported([finished(number, "kill", 0.2) for number in (1, 2, 3)])
+    report.rounds[1].complete = True
+    report.rounds_planned, report.interrupted = 9, "SIGTERM"
+    said = "Interrupted (SIGTERM): 3 of 9 rounds were decided. Of round 3 everything was looked at"
+    lines = list(outcome(report, "annolog drill"))
+    assert any(line.startswith(said) for line in lines)
+    assert lines[-1].startswith("So far all is well")
+    assert said in write(report, tmp_path)[1].read_text()
+    report.rounds[1].complete = False
+    assert "Of rounds 1 to 3 everything" in "".join(outcome(report, "annolog drill"))
+    report.rounds[2].complete = True
+    assert "a sample" not in "".join(outcome(report, "annolog drill"))
+
+
+def test_an_interrupted_drill_that_found_something_says_so(lost: Story) -> None:
+    """By its exit code too; the interruption comes second."""
+    report = reported([finished(1, "kill", 0.2, lost)])
+    report.rounds_planned, report.interrupted, report.directory = 9, "SIGTERM", "kept-folder"
+    lines = "\n".join(outcome(report, "annolog drill --again"))
+    assert "1 of 9 rounds were decided" in lines
+    assert "VIOLATION, lost" in lines
+    assert "kept in kept-folder" in lines
+    assert "annolog drill --again" in lines
+    assert "well" not in lines
+    assert exit_code(report, EXIT_INTERRUPTED) == EXIT_VIOLATION
+    assert exit_code(reported([]), EXIT_INTERRUPTED) == EXIT_INTERRUPTED
+
+
+def test_a_drill_without_a_whole_round_claims_nothing(tmp_path: Path) -> None:
+    """Neither on the terminal nor on the page."""
+    report = reported([])
+    report.rounds_planned, report.interrupted = 9, "SIGINT"
+    assert "well" not in "".join(outcome(report, "annolog drill"))
+    text = write(report, tmp_path)[1].read_text()
+    assert "0 of 9 rounds were decided" in text
+    assert 'class="verdict"' not in text
