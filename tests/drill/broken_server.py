@@ -186,12 +186,25 @@ def unclean() -> None:
     atexit.register(os._exit, EXIT_UNCLEAN)
 
 
+def harmful() -> None:
+    """Harm the first file of the log at the end of a shutdown; one that is killed harms nothing."""
+    directory = Path(sys.argv[sys.argv.index("--data-dir") + 1])
+
+    def harm() -> None:
+        with min((directory / "log").glob("*.wal")).open("r+b") as file:
+            byte = file.read(1)[0]
+            file.seek(0)
+            file.write(bytes([byte ^ 1]))
+
+    atexit.register(harm)
+
+
 def _replace(module: ModuleType, name: str, part: object) -> None:
     setattr(module, name, part)
 
 
 DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
-    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent)
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent, harmful)
 }
 
 

@@ -66,7 +66,12 @@ def test_faults_of_every_kind_are_injected_and_felt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("defect", "fault", "sort"),
-    [("early", "kill", "(lost|older)"), ("forgetful", "kill", "answer changed"), ("unclean", "term", "exit")],
+    [
+        ("early", "kill", "(lost|older)"),
+        ("forgetful", "kill", "answer changed"),
+        ("unclean", "term", "exit"),
+        ("harmful", "kill", "log"),
+    ],
 )
 def test_a_broken_server_is_found(tmp_path: Path, defect: str, fault: str, sort: str) -> None:
     """Exit code 1, the history of one entity, the folder that is kept, and the command that does it again."""
