@@ -186,6 +186,12 @@ def unclean() -> None:
     atexit.register(os._exit, EXIT_UNCLEAN)
 
 
+def dead() -> None:
+    """Do not start any more."""
+    if _has_seen_a_round():
+        sys.exit(EXIT_UNCLEAN)
+
+
 def harmful() -> None:
     """Harm the first file of the log at the end of a shutdown; one that is killed harms nothing."""
     directory = Path(sys.argv[sys.argv.index("--data-dir") + 1])
@@ -204,7 +210,7 @@ def _replace(module: ModuleType, name: str, part: object) -> None:
 
 
 DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
-    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent, harmful)
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent, dead, harmful)
 }
 
 

@@ -177,6 +177,17 @@ def test_what_is_lost_of_an_earlier_round_is_found_in_its_directory(tmp_path: Pa
     assert {one["operations"][0]["round"] for one in found} == {1}
 
 
+def test_a_server_that_does_not_start_again_was_not_asked_for_everything(tmp_path: Path) -> None:
+    """It is a violation, and the last round of the directory is not called complete."""
+    report = tmp_path / "report"
+    options = ("--rounds", "2", "--clients", "2", "--seconds", "0.3", "--faults", "kill", "--report", str(report))
+    ended = drill(tmp_path, *options, defect="dead")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "VIOLATION, start: " in ended.stdout
+    rounds = json.loads((report / "drill.json").read_text())["rounds"]
+    assert [one["complete"] for one in rounds] == [False, False]
+
+
 def test_directories_follow_each_other(tmp_path: Path) -> None:
     """Each has its own folder, keys are all sent again in its last round, and rounds, requests and times go on."""
     folder, report = tmp_path / "mine", tmp_path / "report"
