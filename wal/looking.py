@@ -132,7 +132,7 @@ def scan_judged(
 
     Raises:
         DamagedError: It is refused.
-        MovingError: So is the last one, which may only be being written; its cause is the damage.
+        MovingError: So is one that may only be being written, or was when it was read; its cause is the damage.
     """
     header, data = content
     scan, last = scan_segment(header, data), Last.NOTHING
@@ -146,8 +146,9 @@ def scan_judged(
     row = decide(facts)
     if row.verdict is Verdict.REFUSE:
         damage = damage_of(segments[index], replayed, facts, row.why)
-        if index + 1 < len(segments):
+        if index + 1 < len(segments) and read_whole(files, segments[index].path)[1] == data:
             raise damage
-        # What stands still is damaged; the tail of a server that runs is looked at again.
+        # What stands still is damaged; the tail of a server that runs is looked at again. One that has had its
+        # successor since it was read was the tail then: it holds more now.
         raise MovingError from damage
     return scan.ending, row

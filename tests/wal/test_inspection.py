@@ -223,3 +223,40 @@ async def test_segments_that_are_archived_one_after_the_other_are_followed(openi
     assert [one.first for one in found.segments] == [one.first for one in expected.segments[-count:]]
     assert [one.last for one in found.segments] == [one.last for one in expected.segments[-count:]]
     inspect(DIRECTORY, file_system=disk)
+
+
+class Rotating:
+    """A disk on which a server seals its tail, which has a successor already, just after it was read.
+
+    Args:
+        disk: When that is done.
+        early: The tail before.
+        readings: How often it is opened before.
+    """
+
+    def __init__(self, disk: SimulatedDisk, early: bytes, readings: int) -> None:
+        self._disk, self._left = disk, readings
+        self._tail = LOG / disk.list(LOG)[0]
+        self._early = SimulatedDisk.holding({self._tail: early})
+        self.list = disk.list
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open what is there at the moment."""
+        if path != self._tail or self._left == 0:
+            return self._disk.open(path, create=create)
+        self._left -= 1
+        return self._early.open(path, create=create)
+
+
+@pytest.mark.parametrize("readings", range(1, 5))
+async def test_a_tail_that_is_sealed_while_it_is_looked_at_is_not_damaged(readings: int) -> None:
+    """It was read half full, and its successor had records a moment later."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(5)
+    early = bytes(disk.content(LOG / disk.list(LOG)[0]))
+    await run.append(200)
+    found = inspect(DIRECTORY, file_system=cast("FileSystem", Rotating(disk, early, readings)))
+    assert found.segments[0].end == "sealed"
+    await run.close()
