@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from service import commands
+from service.assigning import DocumentProgress, Progress
 from service.clock import format_time
 from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page, Query
 from service.decide import decide
@@ -35,6 +36,7 @@ from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.logins import Administers, Keys, OpenKey
+from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
 from service.settings import LimitSettings
@@ -180,6 +182,23 @@ class Engine:
         """Return how far a project's annotators agree, as JSON; raises as `Reviewing.agree`."""
         try:
             return await self._reviewing.agree(query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def progress(self, query: Progress) -> bytes:
+        """Return how far a project is, as JSON; raises as `service.progress.progress_of`."""
+        try:
+            return progress_of(self._context(query.actor), query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def document_progress(self, query: DocumentProgress) -> Page:
+        """Return how far the documents of a page are; raises as `progress`."""
+        try:
+            context = self._context(query.actor)
+            require_project(context, require_user(context, query.actor), query.project_id)
+            page = self._list(query.documents)
+            return msgspec.structs.replace(page, items=progress_of_documents(context, page.items))
         finally:
             await self._log.wait(self._state.sequence)
 
@@ -355,6 +374,8 @@ class Engine:
         documents = query.filters.get("document_id")
         for document_id in documents or ():
             require_document(context, user_id, document_id)
+        if query.kind == "assignment":
+            return query.filters, ({"project_id": scopes_of(context, user_id)},)
         return query.filters, visible(context, user_id, query.kind, documents or None)
 
 

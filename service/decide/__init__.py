@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from service.assigning import TakeNext
 from service.commands import (
     Command,
     Create,
@@ -22,6 +23,12 @@ from service.commands import (
 from service.decide.access import acting, require_caller
 from service.decide.accounts import delete_user, register, update_user
 from service.decide.adjudication import adjudicate
+from service.decide.assignments import (
+    create_assignment,
+    delete_assignment,
+    replace_assignment,
+    update_assignment,
+)
 from service.decide.decision import Context, Decision
 from service.decide.documents import (
     create_document,
@@ -30,6 +37,7 @@ from service.decide.documents import (
     replace_document,
     update_document,
 )
+from service.decide.giving import take_next
 from service.decide.idempotency import kept, replayed
 from service.decide.keys import make_key, revoke_key
 from service.decide.labels import change_labels
@@ -66,6 +74,11 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (Replace, "document"): replace_document,
     (Update, "document"): update_document,
     (Delete, "document"): delete_document,
+    (TakeNext, ""): take_next,
+    (Create, "assignment"): create_assignment,
+    (Replace, "assignment"): replace_assignment,
+    (Update, "assignment"): update_assignment,
+    (Delete, "assignment"): delete_assignment,
     **{
         (command, kind): rule
         for kind in ("extraction", "annotation")

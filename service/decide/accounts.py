@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import msgspec
 
 from service.commands import Delete, Register, Update
 from service.decide.access import Caller, require_account, require_caller
+from service.decide.assignments import released_from
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -30,7 +33,8 @@ from service.decide.patch import patched
 from service.decide.projects import member_change, project_deletion
 from service.errors import ConflictError, FieldError, ForbiddenError, TakenError
 from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Role, User, UserDraft
-from service.kinds.project import PROJECT
+from service.kinds.assignment import ASSIGNMENT, OPEN
+from service.kinds.project import PROJECT, ProjectRole
 from wal.change import Change
 
 
@@ -85,6 +89,7 @@ def update_user(context: Context, command: Update) -> Decision:
         InvalidError: The result does not fit the schema.
         TakenError: The e-mail address belongs to another user.
         ConflictError: No admin would be left.
+        CascadeTooLargeError: As an admin they had too many documents still to do in projects of others.
     """
     caller = require_caller(context, command.actor)
     row = require_account(context, caller, command.id)
@@ -114,13 +119,19 @@ def update_user(context: Context, command: Update) -> Decision:
     if user.disabled and not current.disabled:
         # Ended, and not only refused meanwhile: a stolen token must not count again once the account is enabled.
         changes += _logins_ended(context, command.id)
+    if user.role != "admin" and current.role == "admin":
+        projects = context.state.tables[PROJECT.name]
+        member_of = projects.ids(projects.select({"member": (command.id,)}))
+        roles = {key: projects.row(key).members[command.id] for key in member_of}
+        changes += _released(context, command.id, context.limits.cascade_max, roles)
     return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
 def delete_user(context: Context, command: Delete) -> Decision:
     """Delete a user with their credential, sessions, API keys, private documents, and projects that nobody else is in.
 
-    What they put on others' documents, and into projects that go on, stays.
+    What they put on others' documents, and into projects that go on, stays; what they still had to do there is
+    taken back.
 
     Raises:
         NotFoundError: There is no such user whom the caller may see.
@@ -139,16 +150,43 @@ def delete_user(context: Context, command: Delete) -> Decision:
         room -= sum(1 for change in of_document if change.kind == "tombstone")
         changes += of_document
     projects = context.state.tables[PROJECT.name]
+    gone = set()
     for key in projects.ids(projects.select({"member": (command.id,)})):
         if len(projects.row(key).members) > 1:
             changes.append(member_change(context, key, command.id, None))
             continue
+        gone.add(key)
         of_project = project_deletion(context, key, command.id, room)
         room -= sum(1 for change in of_project if change.kind == "tombstone")
         changes += of_project
+    changes += _released(context, command.id, room, {}, gone)
     changes += _logins_ended(context, command.id)
     changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]
     return Decision(changes, nothing_left(USER, command.id))
+
+
+def _released(
+    context: Context, user_id: str, room: int, roles: Mapping[str, ProjectRole], gone: Collection[str] = ()
+) -> list[Change]:
+    """Return the changes that take back what a user still had to do, and cannot do in the roles that they will have.
+
+    Args:
+        context: Of the decision.
+        user_id: Of the user.
+        room: How many may be taken back.
+        roles: By project; in all others they are nothing.
+        gone: Projects that are deleted with them.
+
+    Raises:
+        CascadeTooLargeError: They are more.
+    """
+    assignments = context.state.tables[ASSIGNMENT.name]
+    found = assignments.ids(assignments.select({"user_id": (user_id,), "state": OPEN}))
+    project_ids = {assignments.row(key).project_id for key in found} - set(gone)
+    changes: list[Change] = []
+    for project_id in sorted(project_ids):
+        changes += released_from(context, user_id, project_id, roles.get(project_id), room - len(changes))
+    return changes
 
 
 def _logins_ended(context: Context, user_id: str) -> list[Change]:

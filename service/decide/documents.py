@@ -49,6 +49,7 @@ from service.errors import (
     TextInUseError,
 )
 from service.ids import has_form
+from service.kinds.assignment import ASSIGNMENT
 from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from wal.change import Change
@@ -128,13 +129,13 @@ def update_document(context: Context, command: Update) -> Decision:
 
 
 def delete_document(context: Context, command: Delete) -> Decision:
-    """Delete a document with its text and its marks, in one transaction.
+    """Delete a document with its text, its marks and its assignments, in one transaction.
 
     Raises:
         NotFoundError: There is no such document that the user may see.
         GoneError: It was deleted before.
         PreconditionFailedError: A condition does not hold.
-        CascadeTooLargeError: It has too many marks.
+        CascadeTooLargeError: It has too many of them.
     """
     row = require_document(context, require_user(context, command.actor), command.id, Action.DELETE_DOCUMENT)
     require_conditions(context, command, row.version)
@@ -143,7 +144,7 @@ def delete_document(context: Context, command: Delete) -> Decision:
 
 
 def document_deletion(context: Context, document_id: str, room: int) -> list[Change]:
-    """Return the changes that delete a document with its text and its marks.
+    """Return the changes that delete a document with its text, its marks and its assignments.
 
     Args:
         context: Of the decision.
@@ -154,11 +155,13 @@ def document_deletion(context: Context, document_id: str, room: int) -> list[Cha
         CascadeTooLargeError: They are more.
     """
     tables = context.state.tables
-    rows = {kind: tables[kind.name].select({"document_id": (document_id,)}) for kind in (ANNOTATION, EXTRACTION)}
+    rows = {
+        kind: tables[kind.name].select({"document_id": (document_id,)}) for kind in (ANNOTATION, EXTRACTION, ASSIGNMENT)
+    }
     if 1 + sum(map(len, rows.values())) > room:
         raise CascadeTooLargeError(
             f"More than {context.limits.cascade_max} entities would be deleted at once. "
-            f"Delete marks of {document_id} first."
+            f"Delete marks of {document_id}, or its assignments, first."
         )
     scope = tables[DOCUMENT.name].row(document_id).scope
     changes = []

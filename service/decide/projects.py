@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from service.commands import Create, Delete, Replace, SetMember, Update
-from service.decide.access import require_action, require_project, require_user
+from service.decide.access import is_admin, require_action, require_project, require_user
+from service.decide.assignments import released_from
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -117,6 +118,7 @@ def set_member(context: Context, command: SetMember) -> Decision:
         ForbiddenError: They may read it, and not manage its members; everybody may leave.
         PreconditionFailedError: A condition does not hold.
         ConflictError: No owner would be left, or there are too many members.
+        CascadeTooLargeError: They had too many documents still to do, which are taken back.
     """
     user_id = require_user(context, command.actor)
     row = require_project(context, user_id, command.id)
@@ -124,10 +126,13 @@ def set_member(context: Context, command: SetMember) -> Decision:
     if not leaves:
         require_action(context, user_id, command.id, Action.MANAGE_MEMBERS)
     require_conditions(context, command, row.version)
-    change = member_change(context, command.id, command.user_id, require_valid(command.role))
-    if command.role is None:
-        return Decision([change], nothing_left(PROJECT, command.id))
-    return Decision([change], outcome_of(PROJECT, change, OK, row.version + 1))
+    role: ProjectRole | None = require_valid(command.role)
+    change = member_change(context, command.id, command.user_id, role)
+    becomes: ProjectRole | None = "owner" if is_admin(context, command.user_id) else role
+    changes = [change, *released_from(context, command.user_id, command.id, becomes, context.limits.cascade_max)]
+    if role is None:
+        return Decision(changes, nothing_left(PROJECT, command.id))
+    return Decision(changes, outcome_of(PROJECT, change, OK, row.version + 1))
 
 
 def member_change(context: Context, key: str, user_id: str, role: ProjectRole | None) -> Change:
@@ -206,5 +211,6 @@ def _project(head: Head, draft: ProjectDraft, members: dict[str, ProjectRole]) -
         labels=draft.labels,
         label_policy=draft.label_policy,
         annotators=draft.annotators,
+        assignment=draft.assignment,
         members=members,
     )

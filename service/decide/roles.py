@@ -28,6 +28,9 @@ class Action(Enum):
     CREATE_ANNOTATION = "put annotations on documents, change and delete one's own"
     CHANGE_ANNOTATION = "change and delete annotations of others"
     DECIDE = "set the status of marks"
+    ASSIGN = "give documents out, change and delete assignments of others"
+    TAKE_ANNOTATING = "be given documents to annotate, say how far one is"
+    TAKE_REVIEWING = "be given documents to review, say how far one is"
     REVIEW = "compare annotators, adjudicate, see how far they agree"
     SEE_OTHERS = "see others' annotations before the review is done, where annotators are independent"
 
@@ -51,6 +54,9 @@ ALLOWED: Mapping[Action, frozenset[ProjectRole]] = {
     Action.CREATE_ANNOTATION: _EVERYBODY - {"viewer"},
     Action.CHANGE_ANNOTATION: _REVIEWERS,
     Action.DECIDE: _REVIEWERS,
+    Action.ASSIGN: _EDITORS,
+    Action.TAKE_ANNOTATING: _EVERYBODY - {"viewer"},
+    Action.TAKE_REVIEWING: _REVIEWERS,
     Action.REVIEW: _REVIEWERS,
     Action.SEE_OTHERS: _EDITORS | _REVIEWERS,
 }

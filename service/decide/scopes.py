@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from service.assigning import TakeNext
 from service.commands import Actor, Command, Create, Delete, Register, Replace, SetMember, Update
 from service.decide.access import require_caller
 from service.decide.decision import Context
@@ -18,15 +19,20 @@ from service.reviews import Adjudicate, ChangeLabels
 
 MEANINGS: Mapping[Scope, str] = {
     "read": "read what its user may read",
-    "write": "create, change and delete documents and marks, and adjudicate",
+    "write": "create, change and delete documents, marks and assignments, take the next document, and adjudicate",
     "projects": "create, change and delete projects, their members and labels",
     "admin": "act as the administrator that its user is: on accounts, on the server's state, in projects of others",
 }
 
 _CHANGES: tuple[type[Command], ...] = (Create, Replace, Update, Delete)
 NEEDED: Mapping[tuple[type[Command], str], Scope] = {
-    **{(command, kind): "write" for command in _CHANGES for kind in ("document", "extraction", "annotation")},
+    **{
+        (command, kind): "write"
+        for command in _CHANGES
+        for kind in ("document", "extraction", "annotation", "assignment")
+    },
     (Adjudicate, ""): "write",
+    (TakeNext, ""): "write",
     **{(command, "project"): "projects" for command in _CHANGES},
     (SetMember, ""): "projects",
     (ChangeLabels, ""): "projects",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
+from service.assigning import DocumentProgress, Progress
 from service.commands import (
     Actor,
     Authenticate,
@@ -56,6 +57,14 @@ class Engine(Protocol):
 
     async def agree(self, query: Agree) -> bytes:
         """Return how far the annotators of a project agree, as JSON."""
+        ...
+
+    async def progress(self, query: Progress) -> bytes:
+        """Return how far a project is, as JSON."""
+        ...
+
+    async def document_progress(self, query: DocumentProgress) -> Page:
+        """Return how far the documents of a page are."""
         ...
 
     async def settled(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import api_keys, health, problems, projects, review, sessions, users
+from service.http import api_keys, assigning, health, problems, projects, review, sessions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
 from service.kinds.account import USER, UserDraft
+from service.kinds.assignment import ASSIGNMENT, AssignmentDraft
 from service.kinds.document import DOCUMENT, DocumentDraft
 from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
 from service.kinds.project import PROJECT, ProjectDraft
@@ -21,6 +22,7 @@ PROJECTS = Collection("projects", PROJECT, ProjectDraft)
 DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft, _OPTIONS)
 EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _OPTIONS)
 ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _OPTIONS)
+ASSIGNMENTS = Collection("assignments", ASSIGNMENT, AssignmentDraft)
 
 PUBLIC: frozenset[Handler] = frozenset({USERS.create, sessions.log_in})
 """Handlers below /v1 that nobody needs to be logged in for."""
@@ -55,11 +57,15 @@ def routes() -> list[web.RouteDef]:
         web.post("/v1/projects/{id}/labels/rename", projects.rename_label),
         web.post("/v1/projects/{id}/labels/merge", projects.merge_labels),
         web.get("/v1/projects/{id}/agreement", review.agree),
+        web.post("/v1/projects/{id}/next", assigning.take_next),
+        web.get("/v1/projects/{id}/progress", assigning.progress),
+        web.get("/v1/projects/{id}/progress/documents", assigning.document_progress),
         *_collection(DOCUMENTS),
         web.get("/v1/documents/{id}/comparison", review.compare),
         web.post("/v1/documents/{id}/adjudication", review.adjudicate),
         *_collection(EXTRACTIONS),
         *_collection(ANNOTATIONS),
+        *_collection(ASSIGNMENTS),
         *_nested(EXTRACTIONS),
         *_nested(ANNOTATIONS),
     ]

@@ -1,6 +1,7 @@
 """The kinds of entities. A new one is a module here and an entry in `KINDS`."""
 
 from service.kinds.account import API_KEY, CREDENTIAL, SESSION, USER
+from service.kinds.assignment import ASSIGNMENT
 from service.kinds.base import Kind
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
@@ -17,6 +18,7 @@ KINDS: tuple[Kind, ...] = (
     TEXT,
     EXTRACTION,
     ANNOTATION,
+    ASSIGNMENT,
     IDEMPOTENCY,
     TOMBSTONE,
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.kinds.assignment import AssignmentRule
 from service.kinds.base import Draft, Index, Kind
 from service.kinds.label import Label, LabelPolicy
 
@@ -24,6 +25,7 @@ class ProjectDraft(Draft, kw_only=True, frozen=True):
     labels: Annotated[list[Label], Meta(max_length=LABELS_MAX)] = msgspec.field(default_factory=list)
     label_policy: LabelPolicy = "open"
     annotators: Annotators = "shared"
+    assignment: AssignmentRule = AssignmentRule()
     members: dict[str, ProjectRole] | None = None
 
 
@@ -33,6 +35,7 @@ class Project(msgspec.Struct, kw_only=True, frozen=True):
     Attributes:
         annotators: `independent` annotators do not see each other's annotations of a document before its review is
             done; `shared` is what all were before there was the choice.
+        assignment: By which rule its documents are given out.
         members: Users' ids and what each is.
     """
 
@@ -46,6 +49,7 @@ class Project(msgspec.Struct, kw_only=True, frozen=True):
     label_policy: LabelPolicy
     members: dict[str, ProjectRole]
     annotators: Annotators = "shared"
+    assignment: AssignmentRule = AssignmentRule()
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ class ProjectRow(msgspec.Struct, frozen=True):
     labels: list[Label]
     members: dict[str, ProjectRole]
     annotators: Annotators = "shared"
+    assignment: AssignmentRule = AssignmentRule()
 
 
 PROJECT = Kind(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from service.kinds.base import Kind
 from service.offsets import Utf16
+from service.state.supply import Supply
 from service.state.table import Table
 from service.state.texts import TextCache
 from wal import digest
@@ -16,6 +17,11 @@ from wal.change import Change
 class State:
     """Every entity, changed by applied records alone.
 
+    Attributes:
+        tables: By kind.
+        supply: What of them there is to give out.
+        sequence: Of the last record that was applied.
+
     Args:
         kinds: All kinds that records may speak of.
     """
@@ -23,6 +29,7 @@ class State:
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.tables: dict[str, Table] = {}
         self.tables.update({kind.name: Table(kind, self.tables) for kind in kinds})
+        self.supply = Supply(self.tables)
         self.sequence = 0
         self._texts = TextCache()
         self._digest = 0
@@ -54,8 +61,11 @@ class State:
             sequence: Of the record.
             changes: Its changes, in order.
         """
+        observed = self.supply.observed
         for place, change in enumerate(changes):
             table = self.tables[change.kind]
+            if change.kind in observed:
+                self.supply.leave(change.kind, change.id)
             if change.value is None:
                 before: bytes | None = table.remove(change.id)
             else:
@@ -63,6 +73,8 @@ class State:
                 self._digest = digest.add(self._digest, digest.entity_hash(change.kind, change.id, change.value))
             if before is not None:
                 self._digest = digest.subtract(self._digest, digest.entity_hash(change.kind, change.id, before))
+            if change.kind in observed:
+                self.supply.enter(change.kind, change.id)
         self.sequence = sequence
 
     def load(self, block: Block) -> None:
@@ -75,6 +87,7 @@ class State:
         self._digest = state_digest
         for table in self.tables.values():
             table.loaded()
+        self.supply.load()
 
 
 def index_fields(kinds: Iterable[Kind]) -> dict[str, list[str]]:

@@ -74,6 +74,20 @@ class Table:
         row = self._rows.find(id)
         return None if row is None else self._decoded(row)
 
+    @property
+    def base(self) -> int:
+        """The first row that is still known."""
+        return self._rows.base
+
+    @property
+    def end(self) -> int:
+        """The row that comes next."""
+        return self._rows.end
+
+    def number(self, id: str) -> int | None:  # noqa: A002 - as above
+        """Return an entity's row, None if there is none."""
+        return self._rows.find(id)
+
     def holder(self, index: str, value: str) -> str | None:
         """Return the id that holds a unique value, None if none does."""
         return self._unique[index].holder(value)
@@ -196,6 +210,11 @@ class Table:
     def ids(self, rows: Iterable[int]) -> list[str]:
         """Return the ids of rows, in order."""
         return [self._rows.id_of(row) for row in rows]
+
+    def rows(self) -> Iterator[tuple[int, Any]]:
+        """Yield row and decoded members of every entity; for indexes that are made anew at a start."""
+        for row in self._rows.alive:
+            yield row, self._decoded(row)
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and value of every entity; for rebuilding and comparing, not for answering."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from service.assigning import DocumentProgress, Progress
 from service.commands import (
     LOCAL_ADMIN,
     Actor,
@@ -88,6 +89,14 @@ class FakeEngine:
     async def agree(self, _query: Agree) -> bytes:
         """Answer with nothing."""
         return b"{}"
+
+    async def progress(self, _query: Progress) -> bytes:
+        """Answer with nothing."""
+        return b"{}"
+
+    async def document_progress(self, _query: DocumentProgress) -> Page:
+        """Answer with the one page."""
+        return self.page_answer
 
     async def settled(self) -> None:
         """Nothing is ever under way."""

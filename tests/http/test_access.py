@@ -29,6 +29,7 @@ class Scene:
         document: The document's path.
         extraction: Of the document, its path.
         annotation: The owner's, its path.
+        assignment: The owner's, of the document, its path.
     """
 
     anybody: Member
@@ -37,6 +38,7 @@ class Scene:
     document: str = ""
     extraction: str = ""
     annotation: str = ""
+    assignment: str = ""
 
     async def prepare(self) -> None:
         """Make everything."""
@@ -49,6 +51,8 @@ class Scene:
         self.extraction = f"/v1/extractions/{extraction['id']}"
         annotation = await self.owner.create(f"{self.document}/annotations", **SPAN)
         self.annotation = f"/v1/annotations/{annotation['id']}"
+        assignment = await self.owner.create("/v1/assignments", document_id=document["id"], user_id=self.owner.id)
+        self.assignment = f"/v1/assignments/{assignment['id']}"
 
     async def join(self, name: str, role: ProjectRole | None) -> Member:
         """Have somebody register, and be something in the project."""
@@ -73,7 +77,14 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 async def read(who: Member, scene: Scene) -> list[Answer]:
     """Read everything."""
-    paths = (scene.project, scene.document, scene.extraction, scene.annotation, f"{scene.document}/annotations")
+    paths = (
+        scene.project,
+        scene.document,
+        scene.extraction,
+        scene.annotation,
+        scene.assignment,
+        f"{scene.document}/annotations",
+    )
     return [await who.call("GET", path) for path in paths]
 
 
@@ -132,6 +143,32 @@ async def review(who: Member, scene: Scene) -> list[Answer]:
     ]
 
 
+async def assign(who: Member, scene: Scene) -> list[Answer]:
+    """Give the document to somebody else, say how far they are, and take it back."""
+    draft = {"document_id": scene.document.rpartition("/")[2], "user_id": scene.owner.id, "task": "review"}
+    made = await who.call("POST", "/v1/assignments", draft)
+    if made.status != 201:
+        return [
+            made,
+            await who.call("PATCH", scene.assignment, {"state": "done"}),
+            await who.call("DELETE", scene.assignment),
+        ]
+    path = f"/v1/assignments/{made.json['id']}"
+    return [made, await who.call("PATCH", path, {"state": "done"}), await who.call("DELETE", path)]
+
+
+def take(task: str) -> Callable[[Member, Scene], Awaitable[list[Answer]]]:
+    """Return an attempt to be given a document, and to do it."""
+
+    async def attempt(who: Member, scene: Scene) -> list[Answer]:
+        made = await who.call("POST", f"{scene.project}/next", {"task": task})
+        if made.status not in {200, 201}:
+            return [made]
+        return [made, await who.call("PATCH", f"/v1/assignments/{made.json['id']}", {"state": "done"})]
+
+    return attempt
+
+
 def once(
     method: str, path: Callable[[Scene], str], body: Callable[[Scene], object] = lambda _: None
 ) -> Callable[[Member, Scene], Awaitable[list[Answer]]]:
@@ -161,6 +198,9 @@ ATTEMPTS: dict[Action, Callable[[Member, Scene], Awaitable[list[Answer]]]] = {
     Action.CREATE_ANNOTATION: create_annotation,
     Action.CHANGE_ANNOTATION: once("PATCH", lambda scene: scene.annotation, lambda _: {"label": "other"}),
     Action.DECIDE: decide,
+    Action.ASSIGN: assign,
+    Action.TAKE_ANNOTATING: take("annotate"),
+    Action.TAKE_REVIEWING: take("review"),
     Action.REVIEW: review,
     Action.SEE_OTHERS: see_others,
 }
@@ -212,8 +252,9 @@ async def test_lists_hold_what_one_may_read_and_nothing_else(scene: Scene) -> No
     admin = Member(scene.anybody.client, (await log_in(scene, "admin@example.org")), "")
     counts = {}
     for name, who in (("viewer", viewer), ("stranger", stranger), ("owner", scene.owner), ("admin", admin)):
-        for collection in ("projects", "documents", "annotations", "extractions"):
+        for collection in ("projects", "documents", "annotations", "extractions", "assignments"):
             counts[name, collection] = (await who.call("GET", f"/v1/{collection}?count=true")).json["total"]
+    assert [counts[name, "assignments"] for name in ("viewer", "owner", "admin", "stranger")] == [1, 1, 1, 0]
     assert [counts["viewer", name] for name in ("projects", "documents", "annotations", "extractions")] == [1, 1, 1, 1]
     assert [counts["owner", name] for name in ("projects", "documents", "annotations", "extractions")] == [1, 1, 1, 1]
     assert [counts["admin", name] for name in ("projects", "documents", "annotations", "extractions")] == [1, 1, 1, 1]
@@ -233,7 +274,7 @@ async def test_who_was_removed_sees_nothing_any_more(scene: Scene) -> None:
     annotator = await scene.join("annotator", "annotator")
     mark = (await annotator.call("POST", f"{scene.document}/annotations", SPAN)).json["id"]
     assert (await annotator.call("DELETE", f"{scene.project}/members/{annotator.id}")).status == 204
-    assert [answer.status for answer in await read(annotator, scene)] == [404] * 5
+    assert [answer.status for answer in await read(annotator, scene)] == [404] * 6
     assert (await annotator.call("PATCH", f"/v1/annotations/{mark}", {"label": "x"})).status == 404
     assert (await annotator.call("DELETE", f"{scene.project}/members/{annotator.id}")).status == 404
     assert (await scene.owner.call("GET", f"/v1/annotations/{mark}")).status == 200
@@ -310,7 +351,7 @@ async def test_a_deleted_project_takes_what_is_in_it_along(scene: Scene) -> None
     viewer = await scene.join("viewer", "viewer")
     assert (await scene.owner.call("DELETE", scene.project, headers={"If-Match": '"1"'})).status == 412
     assert (await scene.owner.call("DELETE", scene.project)).status == 204
-    assert [answer.status for answer in await read(viewer, scene)] == [404] * 5
+    assert [answer.status for answer in await read(viewer, scene)] == [404] * 6
     assert (await scene.owner.call("GET", scene.project)).status == 410
     assert (await scene.owner.call("GET", "/v1/annotations?count=true")).json["total"] == 0
 
@@ -325,8 +366,8 @@ async def test_a_project_survives_a_restart_with_its_members(tmp_path: Path) -> 
         viewer, stranger = await scene.join("viewer", "viewer"), await scene.join("stranger", None)
     async with open_app(tmp_path) as client:
         viewer.client = stranger.client = client
-        assert [answer.status for answer in await read(viewer, scene)] == [200] * 5
-        assert [answer.status for answer in await read(stranger, scene)] == [404] * 5
+        assert [answer.status for answer in await read(viewer, scene)] == [200] * 6
+        assert [answer.status for answer in await read(stranger, scene)] == [404] * 6
         assert (await viewer.call("GET", "/v1/annotations?count=true")).json["total"] == 1
 
 

@@ -169,6 +169,7 @@ WRITES: dict[str, tuple[Scope, Attempt]] = {
     ),
     "change an annotation": ("write", lambda who, at: who.call("PATCH", at["annotation"], {"label": "x"})),
     "adjudicate": ("write", lambda who, at: who.call("POST", f"{at['document']}/adjudication", {"decided": []})),
+    "take the next document": ("write", lambda who, at: who.call("POST", f"{at['project']}/next", {})),
     "delete an annotation": ("write", lambda who, at: who.call("DELETE", at["annotation"])),
     "delete a document": ("write", lambda who, at: who.call("DELETE", at["document"])),
     "create a project": ("projects", lambda who, _: who.call("POST", "/v1/projects", {"name": "p"})),

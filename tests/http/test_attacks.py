@@ -14,7 +14,7 @@ from service.passwords import Passwords, Verdict
 from tests.harness import PASSWORD, Answer, Member
 
 LOGIN = {"email": "anna@example.org", "password": PASSWORD}
-COLLECTIONS = ("projects", "documents", "extractions", "annotations")
+COLLECTIONS = ("projects", "documents", "extractions", "annotations", "assignments")
 
 
 @pytest.fixture
@@ -22,8 +22,11 @@ async def owned(anna: Member) -> dict[str, dict[str, Any]]:
     """Give one entity of each collection that nobody but one member may see."""
     document = await anna.create("/v1/documents", title="Notes", text="Fever and cough.")
     mark = {"document_id": document["id"], "start": 0, "end": 5, "label": "symptom"}
+    project = await anna.create("/v1/projects", name="Secret")
+    given = await anna.create("/v1/documents", title="Given", project_id=project["id"])
     return {
-        "projects": await anna.create("/v1/projects", name="Secret"),
+        "assignments": await anna.create("/v1/assignments", document_id=given["id"], user_id=anna.id),
+        "projects": project,
         "documents": document,
         "extractions": await anna.create("/v1/extractions", {**mark, "source": {"name": "model"}}),
         "annotations": await anna.create("/v1/annotations", mark),

@@ -16,6 +16,7 @@ from service.commands import (
     Outcome,
     Register,
     Replace,
+    SetMember,
     Update,
 )
 from service.decide import decide
@@ -23,8 +24,10 @@ from service.decide.decision import Context
 from service.ids import IdSource
 from service.kinds import KINDS
 from service.kinds.account import UserDraft
+from service.kinds.assignment import AssignmentDraft
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft, ExtractionDraft
+from service.kinds.project import ProjectDraft
 from service.settings import load
 from service.state.state import State
 from service.state.table import Table
@@ -36,6 +39,8 @@ DRAFTS: dict[str, Any] = {
     "annotation": AnnotationDraft,
     "extraction": ExtractionDraft,
     "user": UserDraft,
+    "project": ProjectDraft,
+    "assignment": AssignmentDraft,
 }
 PREFIXES = {kind.name: kind.prefix for kind in KINDS}
 TEXT = "Marie Curie met Albert Einstein."
@@ -98,6 +103,13 @@ class World:
     def document(self, actor: Actor, text: str | None = TEXT) -> str:
         """Create a document and return its id."""
         return str(self.create(actor, "document", title="t", text=text)["id"])
+
+    def project(self, owner: Actor, members: dict[str, str], **more: Any) -> str:
+        """Create a project with members, by their ids, and return its id."""
+        key = str(self.create(owner, "project", name="Letters", **more)["id"])
+        for user_id, role in members.items():
+            self.do(SetMember(actor=owner, operation="t", id=key, user_id=user_id, role=role))
+        return key
 
     def annotation(self, actor: Actor, document_id: str, **members: Any) -> str:
         """Create an annotation and return its id."""
