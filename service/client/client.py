@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import hdrs
 
+from service.client.assignments import Assignments
 from service.client.collection import Collection, Readable, decoded
 from service.client.retries import RetryPolicy
 from service.client.reviews import Reviews
@@ -59,6 +60,7 @@ class Client:
         documents: The user's, and those of their projects.
         extractions: What models found in them.
         annotations: What people say about them.
+        assignments: Who has which document to annotate or to review.
         reviews: Comparison, adjudication and agreement.
     """
 
@@ -85,6 +87,7 @@ class Client:
         self.documents = Collection[DocumentDraft, Document](self._transport, "/v1/documents", Document)
         self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
         self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
+        self.assignments = Assignments(self._transport)
         self.reviews = Reviews(self._transport)
 
     async def __aenter__(self) -> Self:

@@ -21,10 +21,10 @@ _MERGE_PATCH = "application/merge-patch+json"
 _PAGE_SIZE = 200
 
 
-class Page(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A piece of a list. `total` is there if it was asked for."""
 
-    items: list[E]
+    items: list[T]
     next: str | None = None
     total: int | None = None
 

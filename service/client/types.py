@@ -86,6 +86,15 @@ class PageOf(Part, frozen=True, kw_only=True):
     end: int | None = None
 
 
+class AssignmentRule(Part, frozen=True, kw_only=True):
+    """By which rule a project gives documents out. `order`: fewest or begun; `release_after`: seconds."""
+
+    annotators_per_document: int = 1
+    order: str = "fewest"
+    release_after: int | None = None
+    review_own: bool = False
+
+
 class ProjectDraft(Part, frozen=True, kw_only=True):
     """A project to be created or put; who creates it is its owner. `labels` are as the API describes them."""
 
@@ -94,6 +103,7 @@ class ProjectDraft(Part, frozen=True, kw_only=True):
     labels: tuple[dict[str, Any], ...] = ()
     label_policy: str = "open"
     annotators: str = "shared"
+    assignment: AssignmentRule = AssignmentRule()
 
 
 class DocumentDraft(Part, frozen=True, kw_only=True):
@@ -216,6 +226,7 @@ class Project(Entity, frozen=True, kw_only=True):
     labels: tuple[dict[str, Any], ...] = ()
     label_policy: str = "open"
     annotators: str = "shared"
+    assignment: AssignmentRule = AssignmentRule()
     members: dict[str, str] = {}
 
 

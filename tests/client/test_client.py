@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, ConnectionLostError, ProblemError, RetryPolicy, UnexpectedAnswerError
+from service.client.assignments import AssignmentDraft, States
 from service.client.reviews import Decided
-from service.client.types import AnnotationDraft, DocumentDraft, ProjectDraft
+from service.client.types import AnnotationDraft, AssignmentRule, DocumentDraft, ProjectDraft
 from service.clock import format_time, now
 from tests.harness import PASSWORD, Process
 
@@ -165,3 +166,27 @@ async def test_a_program_asks_by_a_key(client: Client, server: Process) -> None:
         with pytest.raises(ProblemError, match="401 unauthenticated"):
             await program.me()
     assert await client.api_keys() == []
+
+
+async def test_documents_are_given_out_by_hand_and_one_after_the_other(client: Client) -> None:
+    """Until there is none left; and progress tells it."""
+    rule = AssignmentRule(annotators_per_document=2, release_after=60, order="begun")
+    project = await client.projects.create(ProjectDraft(name="P", assignment=rule))
+    assert project.assignment == rule
+    made = [await client.documents.create(DocumentDraft(title=f"{n}", project_id=project.id)) for n in range(3)]
+    me = await client.me()
+    by_hand = await client.assignments.create(AssignmentDraft(document_id=made[2].id, user_id=me.id))
+    taken: list[str] = []
+    while (one := await client.assignments.next(project.id)) is not None:
+        again = await client.assignments.next(project.id)
+        assert again == one
+        taken.append((await client.assignments.finish(one.id, "done" if taken else "skipped")).document_id)
+    assert taken == [made[2].id, made[0].id, made[1].id]
+    assert [one.id async for one in client.assignments.list(state="skipped")] == [by_hand.id]
+    progress = await client.assignments.progress(project.id)
+    assert progress.members[0].annotate == progress.annotate == States(done=2, skipped=1)
+    assert (progress.documents.total, progress.documents.waiting) == (3, 3)
+    counts = [
+        (one.document_id, one.annotated) async for one in client.assignments.document_progress(project.id, page_size=2)
+    ]
+    assert counts == [(made[0].id, 1), (made[1].id, 1), (made[2].id, 0)]
