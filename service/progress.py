@@ -68,11 +68,10 @@ def progress_of_documents(context: Context, values: Iterable[bytes]) -> list[byt
         context: With the state that they are in.
         values: Of the documents.
     """
-    table, supply = context.state.tables["document"], context.state.supply
     items = []
     for value in values:
         document = _decode_document(value)
-        counts = supply.counts(table.number(document.id) or 0)
+        counts = context.state.supply.counts_of(document.id)
         item: dict[str, Any] = {
             "document_id": document.id,
             "annotating": counts.open,

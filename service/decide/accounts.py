@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
 import msgspec
 
 from service.commands import Delete, Register, Update
 from service.decide.access import Caller, require_account, require_caller
-from service.decide.assignments import released_from
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -27,14 +24,14 @@ from service.decide.decision import (
     updated,
 )
 from service.decide.documents import document_deletion
+from service.decide.ending import released_everywhere, released_when_disabled
 from service.decide.idempotency import refuse_reused_key
 from service.decide.keys import keys_ended
 from service.decide.patch import patched
 from service.decide.projects import member_change, project_deletion
 from service.errors import ConflictError, FieldError, ForbiddenError, TakenError
 from service.kinds.account import CREDENTIAL, SESSION, USER, Credential, Role, User, UserDraft
-from service.kinds.assignment import ASSIGNMENT, OPEN
-from service.kinds.project import PROJECT, ProjectRole
+from service.kinds.project import PROJECT
 from wal.change import Change
 
 
@@ -80,7 +77,7 @@ def register(context: Context, command: Register) -> Decision:
 def update_user(context: Context, command: Update) -> Decision:
     """Apply a merge patch to a user: name and e-mail by themselves or an admin, role and `disabled` by an admin.
 
-    Who is disabled has no session and no API key any more.
+    Who is disabled has no session and no API key any more, and what they had to do is taken back.
 
     Raises:
         NotFoundError: There is no such user whom the caller may see.
@@ -119,11 +116,13 @@ def update_user(context: Context, command: Update) -> Decision:
     if user.disabled and not current.disabled:
         # Ended, and not only refused meanwhile: a stolen token must not count again once the account is enabled.
         changes += _logins_ended(context, command.id)
-    if user.role != "admin" and current.role == "admin":
+    if user.disabled:
+        changes += released_when_disabled(context, command.id, context.limits.cascade_max)
+    elif user.role != "admin" and current.role == "admin":
         projects = context.state.tables[PROJECT.name]
         member_of = projects.ids(projects.select({"member": (command.id,)}))
         roles = {key: projects.row(key).members[command.id] for key in member_of}
-        changes += _released(context, command.id, context.limits.cascade_max, roles)
+        changes += released_everywhere(context, command.id, context.limits.cascade_max, roles)
     return Decision(changes, outcome_of(USER, change, OK, user.version))
 
 
@@ -159,34 +158,10 @@ def delete_user(context: Context, command: Delete) -> Decision:
         of_project = project_deletion(context, key, command.id, room)
         room -= sum(1 for change in of_project if change.kind == "tombstone")
         changes += of_project
-    changes += _released(context, command.id, room, {}, gone)
+    changes += released_everywhere(context, command.id, room, {}, gone)
     changes += _logins_ended(context, command.id)
     changes += [deleted(context, CREDENTIAL, command.id), deleted(context, USER, command.id)]
     return Decision(changes, nothing_left(USER, command.id))
-
-
-def _released(
-    context: Context, user_id: str, room: int, roles: Mapping[str, ProjectRole], gone: Collection[str] = ()
-) -> list[Change]:
-    """Return the changes that take back what a user still had to do, and cannot do in the roles that they will have.
-
-    Args:
-        context: Of the decision.
-        user_id: Of the user.
-        room: How many may be taken back.
-        roles: By project; in all others they are nothing.
-        gone: Projects that are deleted with them.
-
-    Raises:
-        CascadeTooLargeError: They are more.
-    """
-    assignments = context.state.tables[ASSIGNMENT.name]
-    found = assignments.ids(assignments.select({"user_id": (user_id,), "state": OPEN}))
-    project_ids = {assignments.row(key).project_id for key in found} - set(gone)
-    changes: list[Change] = []
-    for project_id in sorted(project_ids):
-        changes += released_from(context, user_id, project_id, roles.get(project_id), room - len(changes))
-    return changes
 
 
 def _logins_ended(context: Context, user_id: str) -> list[Change]:

@@ -2,7 +2,8 @@
 
 What is decided is new: annotations by the reviewer, `accepted`, each with what it rests on (`rests_on`). All others
 become `rejected`, or those that are named. So the accepted annotations of a document that was reviewed are what was
-decided. What a decided annotation rests on stays as it was (`service.decide.marks`, `references`).
+decided. What a decided annotation rests on stays as it was (`service.decide.marks`, `references`). Whoever had the
+document to review has it no more (`service.decide.ending`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from service.decide.decision import (
     stored,
     updated,
 )
+from service.decide.ending import reviewed
 from service.decide.marks import check_labels, resolved
 from service.decide.references import pointing_to
 from service.decide.roles import Action
@@ -95,7 +97,7 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 def adjudicate(context: Context, command: Adjudicate) -> Decision:
-    """Write what is decided of a document, and end its review.
+    """Write what is decided of a document, and end its review, also for those who had it to review.
 
     Raises:
         NotFoundError: There is no such document that the user may see.
@@ -136,7 +138,7 @@ def adjudicate(context: Context, command: Adjudicate) -> Decision:
     outcome = Outcome(
         status=OK, kind=DOCUMENT.name, id=command.id, version=after.version, body=msgspec.json.encode(body)
     )
-    return Decision([*changes, change], outcome)
+    return Decision([*changes, change, *reviewed(context, user_id, command.id)], outcome)
 
 
 def _scene(context: Context, command: Adjudicate) -> _Scene:

@@ -1,8 +1,8 @@
-"""Assignments by hand: given, changed and taken back."""
+"""Assignments by hand: given, changed and deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from service.clock import format_time
 from service.commands import Create, Delete, Replace, Update
-from service.decide.access import absent, require_action, require_document, require_user, role_in
+from service.decide.access import absent, is_reviewed, require_action, require_document, require_user, role_in
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -33,10 +33,9 @@ from service.decide.documents import require_form, require_own_id
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
 from service.decide.roles import ALLOWED, Action
-from service.errors import CascadeTooLargeError, ConflictError, FieldError, ImmutableError, InvalidError, TakenError
-from service.kinds.assignment import ASSIGNMENT, OPEN, TASKS, Assignment, AssignmentDraft, AssignmentRule, Task
-from service.kinds.project import ProjectRole
-from wal.change import Change
+from service.errors import ConflictError, FieldError, ImmutableError, InvalidError, TakenError
+from service.kinds.account import USER
+from service.kinds.assignment import ASSIGNMENT, OPEN, Assignment, AssignmentDraft, AssignmentRule, Task
 
 WORK: Mapping[Task, Action] = {"annotate": Action.TAKE_ANNOTATING, "review": Action.TAKE_REVIEWING}
 """What one must be allowed to do to be given a document, and to say how far one is."""
@@ -91,7 +90,7 @@ def update_assignment(context: Context, command: Update) -> Decision:
         ForbiddenError: It is somebody else's, and they may not assign.
         PreconditionFailedError: A condition does not hold.
         ImmutableError: As `replace_assignment`.
-        ConflictError: It was skipped, and others have the document by now.
+        ConflictError: It was skipped, and others have the document by now, or its review is done.
         InvalidError: The result does not fit the schema.
     """
     user_id = require_user(context, command.actor)
@@ -156,42 +155,6 @@ def moved(context: Context, current: Assignment, state: str) -> Assignment:
     )
 
 
-def released(context: Context, keys: Iterable[str]) -> list[Change]:
-    """Return the changes that take assignments back: they are skipped, and say since when."""
-    changes = []
-    for key in keys:
-        current = stored(context, ASSIGNMENT, key, Assignment)
-        after = replace(moved(context, current, "skipped"), released_at=format_time(context.now))
-        changes.append(updated(context, ASSIGNMENT, key, after))
-    return changes
-
-
-def released_from(context: Context, user_id: str, project_id: str, role: ProjectRole | None, room: int) -> list[Change]:
-    """Return the changes that take back what a user still had to do in a project, and cannot do in a new role.
-
-    What is done stays done, and what was skipped stays skipped.
-
-    Args:
-        context: Of the decision.
-        user_id: Of the user.
-        project_id: Of the project.
-        role: What they will be there; None: nothing.
-        room: How many may be taken back.
-
-    Raises:
-        CascadeTooLargeError: They are more.
-    """
-    table = context.state.tables[ASSIGNMENT.name]
-    lost = tuple(task for task in TASKS if role not in ALLOWED[WORK[task]])
-    found = table.select({"user_id": (user_id,), "project_id": (project_id,), "state": OPEN, "task": lost})
-    if len(found) > room:
-        raise CascadeTooLargeError(
-            f"{user_id} has {len(found)} documents of {project_id} still to do, and {room} can be taken back at once. "
-            "Delete assignments of theirs first."
-        )
-    return released(context, table.ids(found))
-
-
 def _require_changeable(context: Context, user_id: str, key: str) -> Any:
     row = require_assignment(context, user_id, key)
     own = row.user_id == user_id and role_in(context, user_id, row.project_id) in ALLOWED[WORK[row.task]]
@@ -219,9 +182,11 @@ def _create(context: Context, user_id: str, key: str, draft: AssignmentDraft) ->
 
 
 def _require_able(context: Context, user_id: str, project_id: str, task: Task) -> None:
-    if role_in(context, user_id, project_id) not in ALLOWED[WORK[task]]:
+    user = context.state.tables[USER.name].row(user_id)
+    if user is None or user.disabled or role_in(context, user_id, project_id) not in ALLOWED[WORK[task]]:
         who = ", ".join(sorted(ALLOWED[WORK[task]]))
-        detail = f"{user_id} found, expected somebody who may {task} in {project_id}: {who}"
+        # Not which of it: whether somebody's account is disabled is not for all who assign.
+        detail = f"{user_id} found, expected somebody with an account in use who may {task} in {project_id}: {who}"
         raise InvalidError("The assignment breaks a rule.", [FieldError("/user_id", detail)])
 
 
@@ -229,11 +194,13 @@ def _require_place(context: Context, user_id: str, current: Assignment) -> None:
     """Make sure that what was skipped or taken back may be taken up again: by those who assign, or if it is free yet.
 
     Raises:
-        ConflictError: Others have the document by now.
+        ConflictError: Others have the document by now, or its review is done.
     """
     if role_in(context, user_id, current.project_id) in ALLOWED[Action.ASSIGN]:
         return
-    counts = context.state.supply.counts(context.state.tables["document"].number(current.document_id) or 0)
+    if is_reviewed(context, current.document_id):
+        raise ConflictError(f"The review of {current.document_id} is done. Ask for the next document.")
+    counts = context.state.supply.counts_of(current.document_id)
     rule: AssignmentRule = context.state.tables["project"].row(current.project_id).assignment
     held, places = counts.annotators, rule.annotators_per_document
     if current.task == "review":

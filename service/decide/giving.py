@@ -8,7 +8,8 @@ In this order:
 3. By the rule (`service.kinds.assignment.AssignmentRule`): to annotate, a document whose review is not done and that
    fewer people annotate, or have annotated, than the project wants; to review, the oldest that as many have annotated,
    with nobody still at it and nobody who reviews it. Never one that the user had before, whatever became of that; and,
-   unless the project says otherwise, none to review that they had to annotate, or the other way round.
+   unless the project says otherwise, none to review that they had to annotate or have an annotation on, and none to
+   annotate that they had to review.
 
 Before the third step what is past its time is taken back, a number at once, so that those places are given again.
 """
@@ -25,7 +26,7 @@ from service.assigning import TakeNext
 from service.clock import format_time
 from service.commands import Outcome
 from service.decide.access import require_action, require_project, require_user
-from service.decide.assignments import WORK, given, moved, released
+from service.decide.assignments import WORK, given, moved
 from service.decide.decision import (
     CREATED,
     NO_CONTENT,
@@ -40,6 +41,7 @@ from service.decide.decision import (
     unburied,
     updated,
 )
+from service.decide.ending import released
 from service.decide.idempotency import refuse_reused_key
 from service.kinds.assignment import (
     ASSIGNMENT,
@@ -129,9 +131,10 @@ def _chosen(
     supply = context.state.supply
     documents = supply.of(project_id)
     taken = supply.had(user_id, task)
-    other = supply.had(user_id, "review" if task == "annotate" else "annotate")
-    if other and not rule.review_own:
-        taken = taken | other
+    if not rule.review_own:
+        other = supply.had(user_id, "review" if task == "annotate" else "annotate")
+        own = supply.authors.of(user_id) if task == "review" else NONE
+        taken = BitMap.union(taken, other, own) if other or own else taken
     changed = _without(context, supply, documents, overdue)
     if task == "annotate":
         return _to_annotate(documents, changed, taken, rule)

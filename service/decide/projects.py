@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from service.commands import Create, Delete, Replace, SetMember, Update
-from service.decide.access import is_admin, require_action, require_project, require_user
-from service.decide.assignments import released_from
+from service.decide.access import require_action, require_project, require_user
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
@@ -29,6 +28,7 @@ from service.decide.decision import (
     updated,
 )
 from service.decide.documents import document_deletion, require_form, require_own_id
+from service.decide.ending import released_from
 from service.decide.idempotency import refuse_reused_key
 from service.decide.patch import patched
 from service.decide.roles import Action
@@ -128,7 +128,9 @@ def set_member(context: Context, command: SetMember) -> Decision:
     require_conditions(context, command, row.version)
     role: ProjectRole | None = require_valid(command.role)
     change = member_change(context, command.id, command.user_id, role)
-    becomes: ProjectRole | None = "owner" if is_admin(context, command.user_id) else role
+    user = context.state.tables["user"].row(command.user_id)
+    # By the account, and not by an API key of theirs that does less.
+    becomes: ProjectRole | None = "owner" if user is not None and user.role == "admin" else role
     changes = [change, *released_from(context, command.user_id, command.id, becomes, context.limits.cascade_max)]
     if role is None:
         return Decision(changes, nothing_left(PROJECT, command.id))

@@ -15,8 +15,8 @@ from service.kinds.project import ProjectRole
 class Action(Enum):
     """What somebody does to a project, or to what is in it."""
 
-    READ = "read the project, its documents and their marks"
-    CHANGE_PROJECT = "change name and description"
+    READ = "read the project, its documents, their marks and assignments, and how far it is"
+    CHANGE_PROJECT = "change name, description, labels and the rule of assignments"
     CHANGE_LABELS = "rename and merge labels, in all marks"
     MANAGE_MEMBERS = "add, change and remove members"
     DELETE_PROJECT = "delete the project"

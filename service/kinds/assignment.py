@@ -29,7 +29,8 @@ class AssignmentRule(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
             `begun`: those that the most annotate, so that documents are finished one after the other. Of the same
             number the oldest.
         release_after: Seconds after which what is in progress is taken back and given to others; None: never.
-        review_own: Who has a document to annotate may be given it to review, and the other way round.
+        review_own: Who has annotated a document, or has it to annotate, may be given it to review, and the other way
+            round.
     """
 
     annotators_per_document: Annotated[int, Meta(ge=1, le=ANNOTATORS_MAX)] = 1
@@ -65,7 +66,7 @@ class Assignment(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
         user_id: By whom.
         task: Which of the two.
         state: How far they are; `skipped` holds no place of the document any more.
-        started_at: When it was in progress for the first time, or taken up again; None: never.
+        started_at: Since when it is in progress, or was the last time; None: it never was.
         released_at: When it was taken back, because it took too long or its user could not do it any more. It is
             skipped then.
     """

@@ -64,8 +64,7 @@ class State:
         observed = self.supply.observed
         for place, change in enumerate(changes):
             table = self.tables[change.kind]
-            if change.kind in observed:
-                self.supply.leave(change.kind, change.id)
+            row_before = self.supply.leave(change.kind, change.id) if change.kind in observed else None
             if change.value is None:
                 before: bytes | None = table.remove(change.id)
             else:
@@ -74,7 +73,7 @@ class State:
             if before is not None:
                 self._digest = digest.subtract(self._digest, digest.entity_hash(change.kind, change.id, before))
             if change.kind in observed:
-                self.supply.enter(change.kind, change.id)
+                self.supply.enter(change.kind, change.id, row_before)
         self.sequence = sequence
 
     def load(self, block: Block) -> None:

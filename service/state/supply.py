@@ -11,13 +11,15 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
 from service.kinds.assignment import ASSIGNMENT, STATES, TASKS, AssignmentRow, AssignmentState, Task
 from service.kinds.document import DOCUMENT
+from service.kinds.marks import ANNOTATION
 from service.kinds.project import PROJECT
+from service.state.authors import Authors
 from service.state.table import PREFIX_ROWS_MIN, Table
 
 NONE = BitMap()
@@ -26,7 +28,7 @@ _MASK = (1 << _BITS) - 1
 CELLS: tuple[tuple[Task, AssignmentState], ...] = tuple((task, state) for task in TASKS for state in STATES)
 _PLACES = {cell: place for place, cell in enumerate(CELLS)}
 _OPEN, _DONE, _REVIEWING = 1, 1 << _BITS, 1 << 2 * _BITS
-_OBSERVED = frozenset({ASSIGNMENT.name, DOCUMENT.name, PROJECT.name})
+_OBSERVED = frozenset({ANNOTATION.name, ASSIGNMENT.name, DOCUMENT.name, PROJECT.name})
 
 
 class Counts(NamedTuple):
@@ -124,11 +126,15 @@ class Supply:
 
     `State.apply` tells it of every entity of the kinds that it observes, before and after each change.
 
+    Attributes:
+        authors: Who has annotated which document, with an assignment or without.
+
     Args:
         tables: By kind.
     """
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.authors = Authors(tables)
         self._tables = tables
         self._projects: dict[str, Documents] = {}
         self._had: dict[tuple[str, Task], BitMap] = {}
@@ -163,6 +169,10 @@ class Supply:
         place = number - self._base
         return _unpacked(self._counts[place]) if place < len(self._counts) else Counts()
 
+    def counts_of(self, document_id: str) -> Counts:
+        """Return how many people a document has that is there."""
+        return self.counts(self._number(document_id))
+
     def progress(self, project_id: str) -> Mapping[str, Sequence[int]]:
         """Return how many assignments users have in a project, in the order of `CELLS`; not to be changed."""
         return self._progress.get(project_id, {})
@@ -172,21 +182,39 @@ class Supply:
         for key, _ in takewhile(lambda item: item[1] <= time, self.of(project_id).started.items()):
             yield key
 
-    def leave(self, kind: str, key: str) -> None:
-        """Learn that an entity changes or goes, while it is there as it was, if it is."""
-        if kind == ASSIGNMENT.name:
-            self._move(key, -1)
-        elif kind == DOCUMENT.name:
+    def leave(self, kind: str, key: str) -> Any:
+        """Learn that an entity changes or goes, while it is there as it was, if it is; returns what `enter` must know.
+
+        It is the row of an assignment or an annotation as it was, None if there was none.
+        """
+        if kind in (ASSIGNMENT.name, ANNOTATION.name):
+            before = self._tables[kind].row(key)
+            if before is not None and kind == ASSIGNMENT.name:
+                self._count(before, -1)
+            return before
+        if kind == DOCUMENT.name:
             row = self._documents.row(key)
             if row is not None and row.project_id is not None:
                 number = self._number(key)
                 is_reviewed = row.reviewed_at is not None
                 self._of(row.project_id).discard(number, self.counts(number), is_reviewed=is_reviewed)
+        return None
 
-    def enter(self, kind: str, key: str) -> None:
-        """Learn that an entity has come or was changed, and is there as it is now; or that it is gone."""
+    def enter(self, kind: str, key: str, before: Any) -> None:
+        """Learn that an entity has come or was changed, and is there as it is now; or that it is gone.
+
+        Args:
+            kind: Of the entity.
+            key: Its id.
+            before: What `leave` returned.
+        """
         if kind == ASSIGNMENT.name:
-            self._move(key, 1)
+            row = self._assignments.row(key)
+            if row is not None:
+                self._count(row, 1)
+            self._time(key, before, row)
+        elif kind == ANNOTATION.name:
+            self.authors.change(key, before)
         elif kind == DOCUMENT.name:
             row = self._documents.row(key)
             if row is not None and row.project_id is not None:
@@ -201,6 +229,7 @@ class Supply:
         """Learn that the tables are loaded; there was nothing before."""
         if not self.observed:
             return
+        self.authors.load()
         self._make_room(self._documents.end)
         self._load_assignments()
         alike: dict[tuple[str, int, bool], list[int]] = {}
@@ -230,21 +259,27 @@ class Supply:
         for (project_id, user_id), numbers in users.items():
             self._progress.setdefault(project_id, {})[user_id] = numbers
 
-    def _move(self, key: str, by: int) -> None:
-        row = self._assignments.row(key)
-        if row is None:
-            return
+    def _count(self, row: AssignmentRow, by: int) -> None:
         self._tally(row, by)
-        documents = self._of(row.project_id)
-        if row.state == "in_progress":
-            _set_started(documents.started, key, row.started_at or "", is_in=by > 0)
-        number = self._number(row.document_id)
         unit = _UNITS[row.task, row.state]
         if unit:
+            documents = self._of(row.project_id)
+            number = self._number(row.document_id)
             is_reviewed = number in documents.reviewed
             documents.discard(number, self.counts(number), is_reviewed=is_reviewed)
             self._counts[number - self._base] += by * unit
             documents.add((number,), self.counts(number), is_reviewed=is_reviewed)
+
+    def _time(self, key: str, before: AssignmentRow | None, after: AssignmentRow | None) -> None:
+        """Keep what is in progress in the order of time: what begins comes last, what goes on stays where it is."""
+        was, is_now = (None if row is None or row.state != "in_progress" else row for row in (before, after))
+        if was is not None and is_now is not None and was.started_at == is_now.started_at:
+            return
+        if was is not None:
+            del self._of(was.project_id).started[key]
+        if is_now is not None:
+            # Times of records never go back.
+            self._of(is_now.project_id).started[key] = is_now.started_at or ""
 
     def _tally(self, row: AssignmentRow, by: int) -> None:
         had = self._had.setdefault((row.user_id, row.task), BitMap())
@@ -277,15 +312,3 @@ class Supply:
             self._base += forgotten
         missing = number + 1 - self._base - len(self._counts)
         self._counts.extend([0] * missing)
-
-
-def _set_started(started: OrderedDict[str, str], key: str, time: str, *, is_in: bool) -> None:
-    if not is_in:
-        del started[key]
-        return
-    is_late = bool(started) and time < next(reversed(started.values()))
-    started[key] = time
-    if is_late:
-        # It was changed and goes on from when it was started.
-        for other, _ in sorted(started.items(), key=lambda item: item[1]):
-            started.move_to_end(other)

@@ -211,6 +211,10 @@ class Table:
         """Return the ids of rows, in order."""
         return [self._rows.id_of(row) for row in rows]
 
+    def values(self, index: str) -> Iterator[tuple[str, BitMap]]:
+        """Yield each value of an index that is not unique, and the rows that have it; not to be changed."""
+        return iter(self._postings[index])
+
     def rows(self) -> Iterator[tuple[int, Any]]:
         """Yield row and decoded members of every entity; for indexes that are made anew at a start."""
         for row in self._rows.alive:

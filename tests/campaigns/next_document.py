@@ -146,6 +146,14 @@ def judge(team: Team, documents: int, found: Sequence[dict[str, Any]]) -> list[s
     return findings
 
 
+def canary(team: Team, documents: int, found: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a finding if nothing is found wrong where an assignment is lost, or a document given once more."""
+    lost, once_more = found[1:], [*found, *({**one, "id": "asg_once_more"} for one in found[:1])]
+    if judge(team, documents, lost) and judge(team, documents, once_more):
+        return []
+    return ["THE CAMPAIGN IS BROKEN: a lost assignment, or a document given twice, was not found"]
+
+
 async def take_all(place: Path, task: Task, kills: int) -> tuple[Result, Team]:
     """Let clients take all documents, and kill the server so many times meanwhile."""
     server = Process(place / "data")
@@ -168,7 +176,7 @@ async def take_all(place: Path, task: Task, kills: int) -> tuple[Result, Team]:
             found = await team.assignments()
             _, progress = await team.call("GET", f"{team.project}/progress", team.owner)
             await server.restart()
-            findings = [*team.findings, *judge(team, task.size, found)]
+            findings = [*team.findings, *judge(team, task.size, found), *canary(team, task.size, found)]
             if await team.assignments() != found:
                 findings.append("the assignments are others after a restart")
             _, again = await team.call("GET", f"{team.project}/progress", team.owner)

@@ -211,3 +211,35 @@ async def test_what_is_hidden_stays_so_after_a_restart(tmp_path: Path) -> None:
         assert [(await who.call("GET", f"/v1/annotations/{scene.of_bob}")).status for who in (ada, bob)] == [404, 410]
         assert await counted(bob, "/v1/annotations") == ([], 0)
         assert await counted(ada, "/v1/annotations") == ([scene.of_ada], 1)
+
+
+async def test_assignments_tell_nothing_of_annotations_that_are_hidden(tmp_path: Path) -> None:
+    """Whatever others annotate and delete, what an annotator is told of assignments and progress stays the same."""
+    async with open_app(tmp_path) as client:
+        scene = await make(client, assignment={"annotators_per_document": 2})
+        project_id, document_id = (path.rpartition("/")[2] for path in (scene.project, scene.document))
+        await scene.owner.create("/v1/documents", title="Next", text="Marie", project_id=project_id)
+        await scene.ada.call("POST", f"{scene.project}/next", {})
+        paths = (
+            f"/v1/assignments?project_id={project_id}&count=true",
+            f"/v1/assignments?document_id={document_id}",
+            f"{scene.project}/progress",
+            f"{scene.project}/progress/documents",
+        )
+
+        async def told() -> list[bytes]:
+            answers = [await scene.ada.call("GET", path) for path in paths]
+            answers.append(await scene.ada.call("POST", f"{scene.project}/next", {}))
+            assert {answer.status for answer in answers} == {200}
+            return [answer.data for answer in answers]
+
+        before = await told()
+        extra = await scene.bob.create(f"{scene.document}/annotations", start=6, end=11, label="name")
+        await scene.owner.create(f"{scene.document}/annotations", **SPAN, label="name")
+        assert await told() == before
+        for one in (extra["id"], scene.of_bob):
+            assert (await scene.bob.call("DELETE", f"/v1/annotations/{one}")).status == 204
+        assert await told() == before
+        # What somebody says of how far they are is for all to see.
+        await scene.bob.call("POST", f"{scene.project}/next", {})
+        assert await told() != before

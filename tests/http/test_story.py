@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ Spans = set[tuple[int, int]]
 async def test_a_corpus_is_labelled_by_two_annotators_and_a_reviewer(
     admin: Member, anna: Member, bert: Member, tmp_path: Path
 ) -> None:
-    """The owner uploads, two annotate without seeing each other, a reviewer decides, and the result is the corpus."""
+    """The owner uploads, two annotate each document unseen by each other, a reviewer decides: the result is right."""
     owner, reviewer = await admin.join("owner@example.org"), await admin.join("reviewer@example.org")
     corpus = read(corpora.fetch(tmp_path) / "corpora" / "NCBI-disease")
     assert sum(len(gold) for _, gold in corpus.values()) > len(corpus) > 1
@@ -28,6 +29,7 @@ async def test_a_corpus_is_labelled_by_two_annotators_and_a_reviewer(
         labels=[{"name": "Disease", "types": ["span"]}],
         label_policy="closed",
         annotators="independent",
+        assignment={"annotators_per_document": 2},
     )
     for member, role in ((anna, "annotator"), (bert, "annotator"), (reviewer, "reviewer")):
         path = f"/v1/projects/{project['id']}/members/{member.id}"
@@ -37,11 +39,13 @@ async def test_a_corpus_is_labelled_by_two_annotators_and_a_reviewer(
         for name, (text, _) in corpus.items()
     }
 
+    names = {document["id"]: name for name, document in documents.items()}
     found = {name: (gold, changed(gold)) for name, (_, gold) in corpus.items()}
-    for name, (of_anna, of_bert) in found.items():
-        await annotate(anna, documents[name]["id"], of_anna)
-        await annotate(bert, documents[name]["id"], of_bert)
-    misspelt = {"document_id": documents[name]["id"], "start": 0, "end": 1, "label": "Desease"}
+    for place, member in enumerate((anna, bert)):
+        async for document_id in taken(member, project["id"], "annotate"):
+            await annotate(member, document_id, found[names[document_id]][place])
+    assert await progress(owner, project["id"]) == {"waiting": 0, "annotated": len(corpus), "reviewed": 0}
+    misspelt = {"document_id": next(iter(names)), "start": 0, "end": 1, "label": "Desease"}
     refused = await anna.call("POST", "/v1/annotations", misspelt)
     assert (refused.problem, "Disease" in refused.json["errors"][0]["detail"]) == ("label-unknown", True)
     for member, place in ((anna, 0), (bert, 1)):
@@ -56,18 +60,14 @@ async def test_a_corpus_is_labelled_by_two_annotators_and_a_reviewer(
     assert agreement["overall"]["exact_f1"] == pytest.approx(2 * common / total)
     assert 0 < agreement["overall"]["kappa"] < 1
 
-    for document in documents.values():
-        path = f"/v1/documents/{document['id']}"
+    reviewed = []
+    async for document_id in taken(reviewer, project["id"], "review"):
+        path = f"/v1/documents/{document_id}"
         assert (await anna.call("GET", f"{path}/comparison")).problem == "forbidden"
-        compared = (await reviewer.call("GET", f"{path}/comparison")).json
-        taken = [
-            {"take": one["id"], "rests_on": [other["id"] for other in item["annotations"] if other is not one]}
-            for item in compared["items"]
-            for one in item["annotations"]
-            if one["author_id"] == anna.id
-        ]
-        answer = await reviewer.call("POST", f"{path}/adjudication", {"decided": taken})
-        assert (answer.status, answer.json["document"]["reviewed_by"]) == (200, reviewer.id)
+        await decide(reviewer, path, anna.id)
+        reviewed.append(document_id)
+    assert sorted(reviewed) == sorted(names)
+    assert await progress(owner, project["id"]) == {"waiting": 0, "annotated": len(corpus), "reviewed": len(corpus)}
 
     for name, document in documents.items():
         decided = await all_of(bert, f"document_id={document['id']}&status=accepted")
@@ -99,6 +99,42 @@ def changed(gold: Spans) -> Spans:
 def spans(annotations: list[dict[str, Any]]) -> Spans:
     """Return where annotations are."""
     return {(one["start"], one["end"]) for one in annotations}
+
+
+async def taken(member: Member, project_id: str, task: str) -> AsyncIterator[str]:
+    """Take the documents of a project, one after the other, until there is none left for the task.
+
+    What is annotated is done when the annotator says so; what is reviewed is by its adjudication.
+    """
+    while True:
+        answer = await member.call("POST", f"/v1/projects/{project_id}/next", {"task": task})
+        if answer.status == 204:
+            return
+        assert (answer.status, answer.json["user_id"]) == (201, member.id)
+        yield answer.json["document_id"]
+        path = f"/v1/assignments/{answer.json['id']}"
+        if task == "annotate":
+            assert (await member.call("PATCH", path, {"state": "done"})).status == 200
+        assert (await member.call("GET", path)).json["state"] == "done"
+
+
+async def progress(member: Member, project_id: str) -> dict[str, int]:
+    """Return how many documents wait, are annotated and are reviewed."""
+    counts = (await member.call("GET", f"/v1/projects/{project_id}/progress")).json["documents"]
+    return {name: counts[name] for name in ("waiting", "annotated", "reviewed")}
+
+
+async def decide(reviewer: Member, path: str, author_id: str) -> None:
+    """Compare what there is on a document, and take what one annotator has."""
+    compared = (await reviewer.call("GET", f"{path}/comparison")).json
+    decided = [
+        {"take": one["id"], "rests_on": [other["id"] for other in item["annotations"] if other is not one]}
+        for item in compared["items"]
+        for one in item["annotations"]
+        if one["author_id"] == author_id
+    ]
+    answer = await reviewer.call("POST", f"{path}/adjudication", {"decided": decided})
+    assert (answer.status, answer.json["document"]["reviewed_by"]) == (200, reviewer.id)
 
 
 async def annotate(member: Member, document_id: str, places: Spans) -> None:

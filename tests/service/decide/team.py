@@ -7,6 +7,8 @@ from typing import Any
 from service.assigning import TakeNext
 from service.commands import Invalid, Outcome, SetMember
 from service.kinds.assignment import TakeNextDraft, Task
+from service.kinds.review import Adjudication
+from service.reviews import Adjudicate
 from tests.service.decide.world import World, body
 
 ROLES = ("owner", "editor", "reviewer", "annotator", "viewer")
@@ -17,6 +19,7 @@ class Team:
 
     Attributes:
         world: What it is in.
+        admin: Who is an administrator, and no member.
         actors: By role.
         project: Its id.
         document: Its id.
@@ -24,7 +27,7 @@ class Team:
 
     def __init__(self) -> None:
         self.world = World()
-        self.world.user("admin@example.org")
+        self.admin = self.world.user("admin@example.org")
         self.actors = {role: self.world.user(f"{role}@example.org") for role in ROLES}
         members = {self.id(role): role for role in ROLES if role != "owner"}
         self.project = self.world.project(self.actors["owner"], members)
@@ -52,6 +55,25 @@ class Team:
         command = SetMember(actor=self.actors["owner"], operation="t", id=self.project, user_id=self.id(role), role=to)
         self.world.do(command)
 
+    def disable(self, role: str) -> None:
+        """Disable the account of a member."""
+        self.world.update(self.admin, "user", self.id(role), {"disabled": True})
+
+    def enable(self, role: str) -> None:
+        """Enable it again, and log in."""
+        self.world.update(self.admin, "user", self.id(role), {"disabled": False})
+        self.actors[role] = self.world.log_in(self.id(role))
+
+    def adjudicate(self, by: str, document_id: str | None = None, *, replace: bool = False) -> None:
+        """End the review of a document, the first one."""
+        key = document_id or self.document
+        draft = Adjudication(decided=[], replace=replace)
+        self.world.do(Adjudicate(actor=self.actors[by], operation="t", id=key, new_ids=(), draft=draft))
+
+    def annotate(self, by: str, document_id: str) -> str:
+        """Put an annotation on a document, assigned or not, and return its id."""
+        return self.world.annotation(self.actors[by], document_id, label="letter")
+
     def value(self, assignment: dict[str, Any]) -> dict[str, Any]:
         """Return an assignment as it is now."""
         return self.world.value("assignment", assignment["id"])
@@ -61,17 +83,15 @@ class Team:
         self.actors[name] = self.world.user(f"{name}@example.org")
         self.set_role(name, role)
 
-    def take(self, role: str = "annotator", task: Task | Invalid = "annotate") -> Outcome:
-        """Ask for the next document."""
+    def take(self, role: str = "annotator", task: Task | Invalid = "annotate", project: str | None = None) -> Outcome:
+        """Ask for the next document, of another project perhaps."""
         draft = task if isinstance(task, Invalid) else TakeNextDraft(task=task)
-        new_id = self.world.ids.new("asg")
-        return self.world.do(
-            TakeNext(actor=self.actors[role], operation="t", id=self.project, new_id=new_id, draft=draft)
-        )
+        new_id, key = self.world.ids.new("asg"), project or self.project
+        return self.world.do(TakeNext(actor=self.actors[role], operation="t", id=key, new_id=new_id, draft=draft))
 
-    def next(self, role: str = "annotator", task: Task = "annotate") -> dict[str, Any]:
+    def next(self, role: str = "annotator", task: Task = "annotate", project: str | None = None) -> dict[str, Any]:
         """Ask for the next document, which must be there."""
-        outcome = self.take(role, task)
+        outcome = self.take(role, task, project)
         assert outcome.status in {200, 201}
         return body(outcome)
 

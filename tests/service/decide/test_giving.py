@@ -9,8 +9,6 @@ import pytest
 from service.commands import Invalid
 from service.decide.giving import RELEASED_MAX
 from service.errors import ConflictError, FieldError, ForbiddenError, InvalidError, NotFoundError
-from service.kinds.review import Adjudication
-from service.reviews import Adjudicate
 from service.state.table import PREFIX_ROWS_MIN
 from tests.service.decide.team import Team
 
@@ -39,13 +37,6 @@ def finish(team: Team, role: str, task: Any = "annotate") -> str:
     made = team.next(role, task)
     team.move(made, "done", by=role)
     return str(made["document_id"])
-
-
-def adjudicate(team: Team, document_id: str) -> None:
-    """End the review of a document."""
-    draft = Adjudication(decided=[])
-    command = Adjudicate(actor=team.actors["owner"], operation="t", id=document_id, new_ids=(), draft=draft)
-    team.world.do(command)
 
 
 def test_a_document_is_given_until_enough_people_have_it(team: Team) -> None:
@@ -180,6 +171,50 @@ def test_a_reviewer_may_be_given_what_they_annotated_if_the_project_says_so(team
     assert team.next("reviewer", "review")["document_id"] == document
 
 
+def test_who_annotated_without_an_assignment_does_not_review_their_own_work(team: Team) -> None:
+    """As long as an annotation of theirs is there; another one does, and they too if the project says so."""
+    team.rule(annotators_per_document=1)
+    team.join("second", "reviewer")
+    first, second, third = (finish(team, "ada") for _ in range(3))
+    marks = [team.annotate("reviewer", first) for _ in range(2)]
+    assert team.next("reviewer", "review")["document_id"] == second
+    team.move(team.next("reviewer", "review"), "done", by="reviewer")
+    assert team.next("second", "review")["document_id"] == first
+    team.move(team.next("second", "review"), "skipped", by="second")
+    team.world.delete(team.actors["reviewer"], "annotation", marks[0])
+    made = team.next("reviewer", "review")
+    assert made["document_id"] == third
+    team.move(made, "skipped", by="reviewer")
+    assert team.take("reviewer", "review").status == 204
+    team.rule(review_own=True)
+    assert team.take("reviewer", "review").status == 201
+
+
+def test_who_deletes_all_that_they_annotated_may_review(team: Team) -> None:
+    """There is nothing of their own any more."""
+    team.rule(annotators_per_document=1)
+    first = finish(team, "ada")
+    marks = [team.annotate("reviewer", first) for _ in range(2)]
+    for mark in marks:
+        assert team.take("reviewer", "review").status == 204
+        team.world.delete(team.actors["reviewer"], "annotation", mark)
+    assert team.next("reviewer", "review")["document_id"] == first
+
+
+def test_an_annotation_alone_holds_no_place(team: Team) -> None:
+    """Nobody knows if it is all: who made it is given the document like others, and counts when they say done."""
+    team.rule(annotators_per_document=2)
+    first, second, _ = documents(team)
+    for role in ("ada", "annotator"):
+        team.annotate(role, first)
+    assert team.next("bob")["document_id"] == first
+    assert team.next("ada")["document_id"] == second
+    # By hand they are counted without being asked.
+    team.assign("annotator", document_id=first, state="done")
+    assert team.world.state.supply.counts_of(first).annotators == 2
+    assert team.next("annotator")["document_id"] != first
+
+
 def test_a_document_that_somebody_is_still_at_is_not_reviewed(team: Team) -> None:
     """Also if more have it than the project wants; taking that back makes it ready."""
     team.rule(annotators_per_document=1, release_after=60)
@@ -194,13 +229,13 @@ def test_a_document_whose_review_is_done_is_given_to_nobody(team: Team) -> None:
     """Neither to annotate nor to review; a reviewer skips it, and another one gets it, while it is not done."""
     team.rule(annotators_per_document=1)
     first, second, _ = documents(team)
-    adjudicate(team, second)
+    team.adjudicate("owner", second)
     assert finish(team, "ada") == first
     team.join("second", "reviewer")
     team.move(team.next("reviewer", "review"), "skipped", by="reviewer")
     assert team.next("second", "review")["document_id"] == first
     team.move(team.next("second", "review"), "skipped", by="second")
-    adjudicate(team, first)
+    team.adjudicate("owner", first)
     assert team.take("owner", "review").status == 204
     assert finish(team, "bob") != second
 

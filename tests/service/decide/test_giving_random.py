@@ -13,8 +13,6 @@ from service.clock import format_time
 from service.errors import DomainError
 from service.kinds import KINDS
 from service.kinds.assignment import Task
-from service.kinds.review import Adjudication
-from service.reviews import Adjudicate
 from service.state.state import State, index_fields
 from tests.service.decide.team import Team
 from tests.service.test_load import blocks_of
@@ -38,6 +36,7 @@ class Model:
     Attributes:
         documents: Ids of those whose review is not done, the oldest first.
         assignments: All of them, those that are overdue already skipped.
+        annotated: Which documents have an annotation of the user.
         overdue: What is taken back.
         own: What the user has to do already.
     """
@@ -45,6 +44,7 @@ class Model:
     rule: dict[str, Any]
     documents: list[str] = field(default_factory=list)
     assignments: list[dict[str, Any]] = field(default_factory=list)
+    annotated: set[str] = field(default_factory=set)
     overdue: set[str] = field(default_factory=set)
     own: str | None = None
 
@@ -52,6 +52,8 @@ class Model:
         """Read everything, as it is when the next command is decided."""
         self.documents = [one["id"] for one in entities(team.world.state, "document") if "reviewed_at" not in one]
         self.assignments = entities(team.world.state, "assignment")
+        annotations = entities(team.world.state, "annotation")
+        self.annotated = {one["document_id"] for one in annotations if one["author_id"] == user_id}
         mine = [one for one in self.assignments if (one["user_id"], one["task"]) == (user_id, task)]
         for state in ("todo", "in_progress"):
             self.own = next((one["id"] for one in mine if one["state"] == state), self.own)
@@ -71,7 +73,8 @@ class Model:
         for document_id in self.documents:
             of_it = [one for one in self.assignments if one["document_id"] == document_id]
             had = {one["task"] for one in of_it if one["user_id"] == user_id}
-            if task in had or (had and not self.rule["review_own"]):
+            is_own = bool(had) or (task == "review" and document_id in self.annotated)
+            if task in had or (is_own and not self.rule["review_own"]):
                 continue
             states = [one["state"] for one in of_it if one["task"] == "annotate" and one["state"] != "skipped"]
             reviewers = [one for one in of_it if one["task"] == "review" and one["state"] != "skipped"]
@@ -137,7 +140,8 @@ class Player:
 
     def other(self) -> None:
         """Change what there is to give out, and to whom."""
-        self.chance.choice((self.more, self.more, self.less, self.assign, self.take_back, self.rule, self.people))()
+        doings = (self.more, self.more, self.less, self.assign, self.take_back, self.rule, self.people)
+        self.chance.choice((*doings, self.annotate, self.annotate, self.erase))()
         self.team.world.now += self.chance.randrange(40) * SECOND_US
 
     def pick(self, kind: str) -> str:
@@ -156,9 +160,7 @@ class Player:
         if self.chance.random() < 0.5:
             team.world.delete(team.actors["owner"], "document", document)
         else:
-            draft = Adjudication(decided=[], replace=True)
-            owner = team.actors["owner"]
-            team.world.do(Adjudicate(actor=owner, operation="t", id=document, new_ids=(), draft=draft))
+            team.adjudicate(self.chance.choice(("owner", "reviewer")), document, replace=True)
 
     def assign(self) -> None:
         """Give somebody a document by hand."""
@@ -166,6 +168,14 @@ class Player:
         task = self.chance.choice(("annotate", "annotate", "review"))
         state = self.chance.choice(("todo", "in_progress", "done", "skipped"))
         self.team.assign(self.chance.choice(list(PEOPLE)), document_id=document, task=task, state=state)
+
+    def annotate(self) -> None:
+        """Let somebody annotate a document, assigned or not."""
+        self.team.annotate(self.chance.choice(list(PEOPLE)), self.pick("document"))
+
+    def erase(self) -> None:
+        """Delete an annotation."""
+        self.team.world.delete(self.team.actors["owner"], "annotation", self.pick("annotation"))
 
     def take_back(self) -> None:
         """Delete an assignment."""
@@ -181,10 +191,14 @@ class Player:
         )
 
     def people(self) -> None:
-        """Let a member be something else, or be what they were."""
+        """Let a member be something else, or be what they were; or disable their account for a while."""
         name = self.chance.choice([one for one in PEOPLE if one != "owner"])
-        self.team.set_role(name, "viewer")
-        self.team.set_role(name, PEOPLE[name])
+        if self.chance.random() < 0.5:
+            self.team.disable(name)
+            self.team.enable(name)
+        else:
+            self.team.set_role(name, "viewer")
+            self.team.set_role(name, PEOPLE[name])
 
 
 def contents(state: State) -> dict[str, Any]:
@@ -204,6 +218,7 @@ def contents(state: State) -> dict[str, Any]:
     return {
         "projects": projects,
         "counts": counts,
+        "authors": {user: table.ids(supply.authors.of(user)) for user in users},
         "had": {(user, task): table.ids(supply.had(user, task)) for user in users for task in tasks},
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from service.clock import format_time
 from service.commands import (
     Actor,
     Command,
@@ -23,11 +24,12 @@ from service.decide import decide
 from service.decide.decision import Context
 from service.ids import IdSource
 from service.kinds import KINDS
-from service.kinds.account import UserDraft
+from service.kinds.account import ApiKeyDraft, Scope, UserDraft
 from service.kinds.assignment import AssignmentDraft
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft, ExtractionDraft
 from service.kinds.project import ProjectDraft
+from service.logins import MakeKey
 from service.settings import load
 from service.state.state import State
 from service.state.table import Table
@@ -93,6 +95,19 @@ class World:
     def user(self, email: str) -> Actor:
         """Register and log in."""
         return self.log_in(self.register(email).id)
+
+    def api_key(self, actor: Actor, *scopes: Scope) -> Actor:
+        """Make an API key of a user, and return who asks by it."""
+        key_id = self.ids.new("key")
+        members: dict[str, Any] = {
+            "lifetime_max_us": 2 * HOUR_US,
+            "keys_max": 100,
+            "token_hash": key_id,
+            "token_end": "end",
+        }
+        draft = ApiKeyDraft(name="k", scopes=scopes, expires_at=format_time(self.now + HOUR_US))
+        self.do(MakeKey(actor=actor, operation="t", key_id=key_id, draft=draft, **members))
+        return Actor(user_id=actor.user_id, session_id=None, key_id=key_id)
 
     def create(self, actor: Actor | None, kind: str, **members: Any) -> dict[str, Any]:
         """Create an entity and return its JSON."""
