@@ -35,6 +35,9 @@ from service.decide.keys import keys_of, owner_of
 from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
+from service.exporting import Exporting
+from service.exports import OpenExport, ResumeExport, Stream
+from service.kinds.document import with_text
 from service.logins import Administers, Keys, OpenKey
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
@@ -119,6 +122,7 @@ class Engine:
         self._clock = clock
         self._limits = limits
         self._reviewing = Reviewing(state, self._context)
+        self._exporting = Exporting(state, self._context)
 
     async def submit(self, command: Command) -> Outcome:
         """Carry out a command; what it answers is durable.
@@ -199,6 +203,13 @@ class Engine:
             require_project(context, require_user(context, query.actor), query.project_id)
             page = self._list(query.documents)
             return msgspec.structs.replace(page, items=progress_of_documents(context, page.items))
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def export(self, query: OpenExport | ResumeExport) -> Stream:
+        """Begin or resume an export; raises as `Exporting.open` and `Exporting.resume`."""
+        try:
+            return self._exporting.open(query) if isinstance(query, OpenExport) else self._exporting.resume(query)
         finally:
             await self._log.wait(self._state.sequence)
 
@@ -303,8 +314,7 @@ class Engine:
                 raise absent(context, user_id, query.kind, query.id)
         if query.kind == "document":
             text = self._state.tables["text"].value(query.id)
-            # The text's value is an object of one member, so two slices splice it in without decoding anything.
-            value = value if text is None else value[:-1] + b"," + text[1:]
+            value = value if text is None else with_text(value, text)
         if query.utf16 and document_id is not None:
             value = self._in_utf16(value, document_id)
         return Entity(query.id, row.version, value), max(marks)

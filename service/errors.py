@@ -164,6 +164,18 @@ class TooManyMarksError(DomainError):
     name, title = "too-many-marks", "Too many marks at once"
 
 
+class ExportGoneError(DomainError):
+    """The export cannot be resumed: it was kept too long ago, or too much was changed meanwhile. Begin a new one."""
+
+    status, name, title = 410, "export-gone", "The export is gone"
+
+
+class TooManyExportsError(DomainError):
+    """As many exports as may be are under way. Wait as long as `Retry-After` says."""
+
+    status, name, title = 429, "too-many-exports", "Too many exports"
+
+
 class TooLargeError(DomainError):
     """The body, or the transaction that it makes, is larger than the limit."""
 

@@ -61,6 +61,10 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     agreement_annotators_max: Annotated[int, Meta(ge=2)]
     agreement_labels_max: Annotated[int, Meta(ge=1)]
     agreement_combinations_max: Annotated[int, Meta(ge=1)]
+    exports_max: Annotated[int, Meta(ge=1)]
+    export_kept_bytes: Annotated[int, Meta(ge=0)]
+    export_keep_seconds: Positive
+    export_stall_seconds: Positive
     header_line_bytes: Annotated[int, Meta(ge=1024)]
     headers_max: Annotated[int, Meta(ge=16)]
     keepalive_seconds: Positive

@@ -12,6 +12,7 @@ from aiohttp import hdrs
 
 from service.client.assignments import Assignments
 from service.client.collection import Collection, Readable, decoded
+from service.client.exports import Exports
 from service.client.retries import RetryPolicy
 from service.client.reviews import Reviews
 from service.client.transport import Request, Sleep, Statistics, Transport, new_key
@@ -62,6 +63,7 @@ class Client:
         annotations: What people say about them.
         assignments: Who has which document to annotate or to review.
         reviews: Comparison, adjudication and agreement.
+        exports: Everything that the user may see, or a part, as of one moment.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Client:
         self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
         self.assignments = Assignments(self._transport)
         self.reviews = Reviews(self._transport)
+        self.exports = Exports(self._transport)
 
     async def __aenter__(self) -> Self:
         return self

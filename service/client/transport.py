@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import io
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -25,7 +26,7 @@ _SUCCESS = 200
 _REDIRECTION = 300
 _ERROR = 400
 # Others than connection errors: a timeout of any sort, an answer that ends too early.
-_LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
+LOST = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -128,6 +129,33 @@ class Transport:
                 raise outcome
             await self._sleep(pause)
 
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request once, and give its response to be read piece by piece; each must come in the time of a try.
+
+        Raises:
+            ProblemError: The server refuses.
+            UnexpectedAnswerError: Something answers that is no Annolog server.
+        """
+        call = f"{request.method} {request.path}"
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=self._timeout.total)
+        async with self._requested(request, timeout) as response:
+            if not _SUCCESS <= response.status < _REDIRECTION:
+                raise _failure(call, response, await response.read(), request.idempotency_key)
+            self.statistics.requests += 1
+            yield response
+
+    async def may_retry(self, failure: ClientError, tries: int) -> bool:
+        """Wait, and tell if a request that does no harm twice, and failed after so many tries, is to be sent again."""
+        self.statistics.retries += 1
+        if isinstance(failure, ProblemError) and not is_transient(failure.status, failure.name, repeatable=True):
+            return False
+        pause = self._policy.pause(tries, None)
+        if pause is None:
+            return False
+        await self._sleep(pause)
+        return True
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
@@ -138,7 +166,7 @@ class Transport:
         call = f"{request.method} {request.path}"
         try:
             response, body = await self._exchange(request)
-        except _LOST as error:
+        except LOST as error:
             # Nothing was sent if the connection never came about.
             harmless = request.repeatable or isinstance(error, aiohttp.ClientConnectorError)
             return ConnectionLostError(call, tries, error, request.idempotency_key), None, harmless
@@ -151,6 +179,12 @@ class Transport:
         return failure, retry_after(response.headers.get(hdrs.RETRY_AFTER)), transient
 
     async def _exchange(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self._requested(request, self._timeout) as response:
+            return response, await response.read()
+
+    def _requested(
+        self, request: Request, timeout: aiohttp.ClientTimeout
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = dict(request.headers)
         if self.token is not None:
             headers[hdrs.AUTHORIZATION] = f"Bearer {self.token}"
@@ -160,12 +194,15 @@ class Transport:
             headers[hdrs.CONTENT_TYPE] = request.media_type
         # As a file, because aiohttp warns of large bytes.
         data = None if request.body is None else io.BytesIO(request.body)
-        url = self.url + request.path
-        session = self._opened()
-        async with session.request(
-            request.method, url, params=request.query, data=data, headers=headers, allow_redirects=False
-        ) as response:
-            return response, await response.read()
+        return self._opened().request(
+            request.method,
+            self.url + request.path,
+            params=request.query,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            timeout=timeout,
+        )
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

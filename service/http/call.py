@@ -26,6 +26,7 @@ from service.commands import (
     Page,
     Sessions,
 )
+from service.exports import OpenExport, ResumeExport, Stream
 from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
@@ -65,6 +66,10 @@ class Engine(Protocol):
 
     async def document_progress(self, query: DocumentProgress) -> Page:
         """Return how far the documents of a page are."""
+        ...
+
+    async def export(self, query: OpenExport | ResumeExport) -> Stream:
+        """Begin or resume an export."""
         ...
 
     async def settled(self) -> None:

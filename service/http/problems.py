@@ -39,15 +39,21 @@ def respond(error: BaseException, request: str) -> web.Response:
         error: Whatever ended the request.
         request: The id under which an error of the server's own is logged.
     """
-    failure = to_failure(error)
-    if isinstance(failure, failures.InternalError):
-        _logger.error("request failed", request=request, exc_info=error)
+    failure = logged_failure(error, request)
     response = web.Response(
         status=failure.status, body=encode(failure), content_type=_MEDIA_TYPE, headers=_headers(failure)
     )
     if isinstance(failure, failures.TooSlowError | failures.StoppingError):
         response.force_close()
     return response
+
+
+def logged_failure(error: BaseException, request: str) -> DomainError:
+    """Return what an error means to the client; one of the server's own is logged, under the request's id."""
+    failure = to_failure(error)
+    if isinstance(failure, failures.InternalError):
+        _logger.error("request failed", request=request, exc_info=error)
+    return failure
 
 
 def encode(failure: DomainError) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import api_keys, assigning, health, problems, projects, review, sessions, users
+from service.http import api_keys, assigning, export, health, problems, projects, review, sessions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
@@ -68,6 +68,7 @@ def routes() -> list[web.RouteDef]:
         *_collection(ASSIGNMENTS),
         *_nested(EXTRACTIONS),
         *_nested(ANNOTATIONS),
+        web.get("/v1/export", export.export),
     ]
     for route in table:
         route.kwargs["expect_handler"] = _expect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 from service.assigning import DocumentProgress, Progress
 from service.commands import (
@@ -20,6 +21,7 @@ from service.commands import (
     Page,
     Sessions,
 )
+from service.exports import OpenExport, ResumeExport, Stream
 from service.logins import Administers, Keys, OpenKey
 from service.reviews import Agree, Compare
 
@@ -39,6 +41,7 @@ class FakeEngine:
         hold: Mutations wait until it is set.
         outcome: Of every mutation.
         page_answer: To every list.
+        stream: To every export.
     """
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -49,6 +52,7 @@ class FakeEngine:
         self.hold.set()
         self.outcome = Outcome(status=201, kind="document", id="doc_1", version=1, body=b"{}")
         self.page_answer = Page([b"{}"], None)
+        self.stream = Stream("export_1", 1, 0, _ended())
 
     async def submit(self, command: Command) -> Outcome:
         """Note a command."""
@@ -98,6 +102,10 @@ class FakeEngine:
         """Answer with the one page."""
         return self.page_answer
 
+    async def export(self, _query: OpenExport | ResumeExport) -> Stream:
+        """Answer with the one stream."""
+        return self.stream
+
     async def settled(self) -> None:
         """Nothing is ever under way."""
 
@@ -108,3 +116,8 @@ class FakeEngine:
     async def credential(self, _query: CredentialOf) -> Credential | None:
         """Nobody has a password."""
         return None
+
+
+async def _ended() -> AsyncGenerator[bytes, None]:
+    """Yield the line that ends an export."""
+    yield b'{"done":true,"lines":0,"sequence":1}\n'

@@ -1,0 +1,222 @@
+"""Exports: everything of a project, a document or a user, as of one sequence, line by line, while writes go on.
+
+What is exported is a view (`service.state.view`): opening one takes a moment whatever its size, and values are shared
+with the state, so a stream costs the chunk that is on its way and the values that change meanwhile. A view stays for a
+while after a stream has ended, so that a client that lost its connection gets the rest, as of the same sequence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from itertools import accumulate
+
+import msgspec
+from pyroaring import BitMap
+
+from service.commands import Actor, Query
+from service.decide.access import (
+    hides_others,
+    is_admin,
+    require_document,
+    require_project,
+    require_user,
+    role_in,
+    scopes_of,
+)
+from service.decide.decision import Context
+from service.decide.visibility import visible
+from service.errors import ExportGoneError, ForbiddenError, TooManyExportsError
+from service.exports import OpenExport, ResumeExport, Stream
+from service.kinds.assignment import ASSIGNMENT
+from service.kinds.document import DOCUMENT, TEXT, with_text
+from service.kinds.marks import ANNOTATION, EXTRACTION
+from service.kinds.project import PROJECT
+from service.slices import SLICE_SECONDS
+from service.state.state import State
+from service.state.view import View, ViewLostError
+
+ORDER = (PROJECT.name, DOCUMENT.name, EXTRACTION.name, ANNOTATION.name, ASSIGNMENT.name)
+"""The kinds of an export, each behind those that it points to."""
+CHUNK_BYTES = 64 * 1024
+Grants = dict[str, tuple[str | None, bool]]
+
+
+class _Held:
+    """An export whose view is there.
+
+    Attributes:
+        user_id: Whose it is.
+        view: What it tells.
+        grants: By which it was opened: whoever has others now gets no more of it.
+        streams: How many are under way.
+        expiry: Lets it go.
+    """
+
+    def __init__(self, user_id: str, view: View, grants: Grants) -> None:
+        self.user_id = user_id
+        self.view = view
+        self.grants = grants
+        self.streams = 0
+        self.expiry: asyncio.TimerHandle | None = None
+        self._ends = list(accumulate(len(view.tables[kind].rows) for kind in ORDER))
+
+    @property
+    def lines(self) -> int:
+        """How many it has."""
+        return self._ends[-1]
+
+    def from_line(self, line: int) -> Iterator[bytes]:
+        """Yield its lines, from one on."""
+        begin = 0
+        for kind, end in zip(ORDER, self._ends, strict=True):
+            if max(line, begin) < end:
+                yield from self._of_kind(kind, max(line, begin) - begin)
+            begin = end
+
+    def _of_kind(self, kind: str, place: int) -> Iterator[bytes]:
+        table = self.view.tables[kind]
+        head = b'{"op":"create","kind":"%s","id":"' % kind.encode()
+        texts = self.view.tables[TEXT.name] if kind == DOCUMENT.name else None
+        for row in table.rows.iter_equal_or_larger(table.rows[place]):
+            id_, value = table.at(row)
+            text = None if texts is None else texts.value(id_)
+            yield b'%s%s","value":%s}\n' % (head, id_.encode(), value if text is None else with_text(value, text))
+
+
+class Exporting:
+    """Opens, keeps and resumes exports.
+
+    Args:
+        state: Read only.
+        context: Gives what is decided on at the moment, for who asks.
+    """
+
+    def __init__(self, state: State, context: Callable[[Actor | None], Context]) -> None:
+        self._state = state
+        self._context = context
+        self._held: dict[str, _Held] = {}
+
+    def open(self, query: OpenExport) -> Stream:
+        """Return a new export.
+
+        Raises:
+            NotFoundError: There is no such project or document that the actor may see.
+            TooManyExportsError: As many as may be are under way.
+        """
+        context = self._context(query.actor)
+        user_id = require_user(context, query.actor)
+        rows, scopes = _selected(context, user_id, query)
+        self._make_room(context.limits.exports_max)
+        view = View(self._state, rows, context.limits.export_kept_bytes)
+        held = self._held[query.export_id] = _Held(user_id, view, _grants(context, user_id, scopes))
+        return self._stream(query, held, 0)
+
+    def resume(self, query: ResumeExport) -> Stream:
+        """Return the rest of an export.
+
+        Raises:
+            ExportGoneError: It is not kept any more, or is somebody else's.
+        """
+        context = self._context(query.actor)
+        user_id = require_user(context, query.actor)
+        held = self._held.get(query.export_id)
+        if held is None or held.user_id != user_id or query.lines > held.lines:
+            raise ExportGoneError(
+                f"There is no export {query.export_id} of yours with {query.lines} lines; it is kept for "
+                f"{context.limits.export_keep_seconds:g} s and not beyond a restart. Begin again without `resume`."
+            )
+        return self._stream(query, held, query.lines)
+
+    def _make_room(self, exports_max: int) -> None:
+        idle = next((key for key, held in self._held.items() if held.streams == 0), None)
+        if len(self._held) < exports_max:
+            return
+        if idle is None:
+            raise TooManyExportsError(f"{exports_max} exports are under way, which is the limit. Try again later.")
+        self._let_go(idle)
+
+    def _stream(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> Stream:
+        # Until the stream is read it counts as one that was cut.
+        self._keep_awhile(query.export_id, held, self._context(None).limits.export_keep_seconds)
+        return Stream(query.export_id, held.view.sequence, held.lines, self._chunks(query, held, line))
+
+    async def _chunks(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> AsyncGenerator[bytes, None]:
+        held.streams += 1
+        if held.expiry is not None:
+            held.expiry.cancel()
+        try:
+            lines = held.from_line(line)
+            while chunk := self._chunk(query, held, lines):
+                yield chunk
+                await asyncio.sleep(0)
+            yield msgspec.json.encode({"done": True, "lines": held.lines, "sequence": held.view.sequence}) + b"\n"
+        finally:
+            held.streams -= 1
+            if held.streams == 0 and query.export_id in self._held:
+                self._keep_awhile(query.export_id, held, self._context(None).limits.export_keep_seconds)
+
+    def _chunk(self, query: Query, held: _Held, lines: Iterator[bytes]) -> bytes:
+        """Return some lines, none at the end; takes a few milliseconds."""
+        context = self._context(query.actor)
+        if _grants(context, require_user(context, query.actor), held.grants) != held.grants:
+            raise ForbiddenError("What you may see has changed since this export began. Begin again.")
+        until, size, parts = time.perf_counter() + SLICE_SECONDS, 0, []
+        try:
+            for part in lines:
+                parts.append(part)
+                size += len(part)
+                if size >= CHUNK_BYTES or time.perf_counter() >= until:
+                    break
+        except ViewLostError as error:
+            raise ExportGoneError(
+                "More was changed during this export than is kept for it (limits.export_kept_bytes). Begin again."
+            ) from error
+        return b"".join(parts)
+
+    def _keep_awhile(self, key: str, held: _Held, seconds: float) -> None:
+        if held.expiry is not None:
+            held.expiry.cancel()
+        held.expiry = asyncio.get_running_loop().call_later(seconds, self._let_go, key)
+
+    def _let_go(self, key: str) -> None:
+        held = self._held.pop(key)
+        if held.expiry is not None:
+            held.expiry.cancel()
+        held.view.release()
+
+
+def _grants(context: Context, user_id: str, scopes: tuple[str, ...] | Grants) -> Grants:
+    """Return what a user is in some scopes, and if others' annotations are hidden from them there."""
+    return {scope: (role_in(context, user_id, scope), hides_others(context, user_id, scope)) for scope in scopes}
+
+
+def _selected(context: Context, user_id: str, query: OpenExport) -> tuple[dict[str, BitMap], tuple[str, ...]]:
+    """Return the rows of each kind that a user may see of what is asked for, and the scopes that they are of."""
+    tables = context.state.tables
+    documents: tuple[str, ...] | None = None
+    filters: dict[str, tuple[str, ...]]
+    scopes: tuple[str, ...]
+    if query.document_id is not None:
+        scopes = (str(require_document(context, user_id, query.document_id).scope),)
+        documents = (query.document_id,)
+        filters = {"document_id": documents}
+        projects, own = BitMap(), tables[DOCUMENT.name].select({}, only=query.document_id)
+    elif query.project_id is not None:
+        require_project(context, user_id, query.project_id)
+        scopes = (query.project_id,)
+        filters = {"document.scope": scopes}
+        projects = tables[PROJECT.name].select({}, only=query.project_id)
+        own = tables[DOCUMENT.name].select({"scope": scopes})
+    else:
+        scopes = scopes_of(context, user_id)
+        filters = {}
+        projects = tables[PROJECT.name].select({} if is_admin(context, user_id) else {"member": (user_id,)})
+        own = tables[DOCUMENT.name].select({"scope": scopes})
+    assigned = {"document_id": documents} if documents else {"project_id": scopes}
+    given = tables[ASSIGNMENT.name].select(assigned)
+    rows = {PROJECT.name: projects, DOCUMENT.name: own, TEXT.name: tables[TEXT.name].select({}), ASSIGNMENT.name: given}
+    for kind in (EXTRACTION.name, ANNOTATION.name):
+        rows[kind] = tables[kind].select(filters, any_of=visible(context, user_id, kind, documents))
+    return rows, scopes

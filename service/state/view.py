@@ -1,0 +1,131 @@
+"""The state as it was at one sequence, while it goes on changing: what an export reads.
+
+A view holds which rows it has, as a bitmap, and shares all values with the table: making one costs nothing that grows
+with the values. When one of its rows is changed or removed, the table hands it the value before, once; that is all the
+memory that a view takes, and it is limited. The technique is copy on write at the grain of an entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pyroaring import BitMap
+
+if TYPE_CHECKING:
+    from service.state.state import State
+    from service.state.table import Table
+
+
+class ViewLostError(Exception):
+    """More was changed meanwhile than a view may keep; it cannot be read any more."""
+
+
+class Allowance:
+    """How many bytes of values some tables' views may keep together.
+
+    Args:
+        bytes_max: That many.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self._left = bytes_max
+
+    def is_used_up(self) -> bool:
+        """More was asked for than there was."""
+        return self._left < 0
+
+    def take(self, size: int) -> None:
+        """Take some of it."""
+        self._left -= size
+
+
+class TableView:
+    """Some rows of a table as they are now.
+
+    Args:
+        table: Which hands over what it changes.
+        rows: Of the view; its own from now on.
+        allowance: For the values that are kept.
+    """
+
+    def __init__(self, table: Table, rows: BitMap, allowance: Allowance) -> None:
+        self.rows = rows
+        self._table = table
+        self._allowance = allowance
+        self._before: dict[str, bytes] = {}
+        self._removed: dict[int, str] = {}
+
+    def keep(self, row: int, id: str, value: bytes, *, is_removed: bool) -> None:  # noqa: A002 - the field's name
+        """Take the value of a row before it is changed or removed."""
+        if self._allowance.is_used_up() or row not in self.rows:
+            return
+        if id not in self._before:
+            self._allowance.take(len(value))
+            self._before[id] = value
+        if is_removed:
+            self._removed[row] = id
+        if self._allowance.is_used_up():
+            self._before.clear()
+            self._removed.clear()
+
+    def at(self, row: int) -> tuple[str, bytes]:
+        """Return id and value of a row of the view, as they were.
+
+        Raises:
+            ViewLostError: Too much was changed meanwhile.
+        """
+        if self._allowance.is_used_up():
+            raise ViewLostError
+        removed = self._removed.get(row)
+        if removed is not None:
+            return removed, self._before[removed]
+        id_, value = self._table.entry(row)
+        return id_, self._before.get(id_, value)
+
+    def value(self, id: str) -> bytes | None:  # noqa: A002 - as above
+        """Return the value of an entity as it was, None if there was none.
+
+        Raises:
+            ViewLostError: Too much was changed meanwhile.
+        """
+        if self._allowance.is_used_up():
+            raise ViewLostError
+        before = self._before.get(id)
+        if before is not None:
+            return before
+        return self._table.value(id) if self._table.has_row(id, self.rows) else None
+
+    def release(self) -> None:
+        """Get nothing more."""
+        self._table.release(self)
+
+
+class View:
+    """Some rows of several tables, as of one sequence.
+
+    Args:
+        state: Whose.
+        rows: Of each kind; copied.
+        bytes_max: Of values that are kept because they change meanwhile.
+
+    Attributes:
+        sequence: What it is as of.
+        tables: By kind.
+    """
+
+    def __init__(self, state: State, rows: Mapping[str, BitMap], bytes_max: int) -> None:
+        self.sequence = state.sequence
+        allowance = Allowance(bytes_max)
+        self.tables = {kind: state.tables[kind].view(BitMap(found), allowance) for kind, found in rows.items()}
+
+    def release(self) -> None:
+        """Keep nothing more."""
+        for table in self.tables.values():
+            table.release()
+
+
+def keep_in_all(views: Iterable[TableView], row: int, id_: str, value: bytes, *, is_removed: bool = False) -> None:
+    """Give views the value of a row before it is changed or removed."""
+    for view in views:
+        view.keep(row, id_, value, is_removed=is_removed)

@@ -1,0 +1,124 @@
+"""Views: the state as it was, while it changes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pyroaring import BitMap
+
+from service.ids import IdSource
+from service.kinds import KINDS
+from service.state.state import State
+from service.state.table import PREFIX_ROWS_MIN
+from service.state.view import View, ViewLostError
+from wal.change import Change
+
+PLENTY = 1 << 30
+
+
+class Written:
+    """A state of texts, which hold nothing but a number, and what they are."""
+
+    def __init__(self) -> None:
+        self.state = State(KINDS)
+        self.values: dict[str, bytes] = {}
+        self._ids = IdSource(lambda: 1_700_000_000_000_000)
+        self._count = 0
+
+    def put(self, key: str | None = None) -> str:
+        """Create or change one."""
+        self._count += 1
+        key = key or self._ids.new("doc")
+        self.values[key] = b'{"text":"%d"}' % self._count
+        self._apply(key, self.values[key])
+        return key
+
+    def remove(self, key: str) -> None:
+        """Remove one."""
+        del self.values[key]
+        self._apply(key, None)
+
+    def view(self, bytes_max: int = PLENTY) -> View:
+        """Return a view of all."""
+        return View(self.state, {"text": self.state.tables["text"].select({})}, bytes_max)
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        self.state.apply(self.state.sequence + 1, 0, [Change(b"", "text.set", "text", key, 1, 0, value)])
+
+
+def told(view: View) -> dict[str, bytes]:
+    """Return everything in a view, row by row."""
+    table = view.tables["text"]
+    return dict(map(table.at, table.rows))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_view_tells_the_state_as_it_was_whatever_happens(seed: int) -> None:
+    """Changes, removals, new entities and ids that come again, in any order, over several views at once."""
+    print(f"seed {seed}")  # noqa: T201 - so that a failure can be repeated
+    chance = random.Random(seed)
+    written = Written()
+    known = [written.put() for _ in range(50)]
+    views: list[tuple[View, dict[str, bytes]]] = []
+    for _ in range(2000):
+        if chance.random() < 0.01:
+            views.append((written.view(), dict(written.values)))
+        key = chance.choice(known)
+        if key in written.values and chance.random() < 0.5:
+            written.remove(key)
+        else:
+            known.append(written.put(key if chance.random() < 0.8 else None))
+    assert len(views) > 5
+    for view, values in views:
+        assert told(view) == values
+        assert all(view.tables["text"].value(key) == values.get(key) for key in known)
+
+
+def test_a_view_outlives_the_rows_that_the_table_lets_go() -> None:
+    """A table forgets a long beginning of removed rows."""
+    written = Written()
+    keys = [written.put() for _ in range(PREFIX_ROWS_MIN + 10)]
+    view, before = written.view(), dict(written.values)
+    for key in keys[: PREFIX_ROWS_MIN + 5]:
+        written.remove(key)
+    assert told(view) == before
+
+
+def test_values_that_change_are_kept_up_to_a_limit() -> None:
+    """As many bytes as may be kept are; with one more the view is lost, and keeps nothing."""
+    written = Written()
+    keys = [written.put() for _ in range(3)]
+    size = sum(len(written.values[key]) for key in keys[:2])
+    view, before = written.view(size), dict(written.values)
+    for key in [*keys[:2], *keys[:2]]:
+        written.put(key)
+    assert told(view) == before
+    written.remove(keys[2])
+    with pytest.raises(ViewLostError):
+        told(view)
+    with pytest.raises(ViewLostError):
+        view.tables["text"].value(keys[0])
+
+
+def test_what_is_not_of_the_view_takes_nothing_of_the_limit() -> None:
+    """Rows that were not selected, and new ones."""
+    written = Written()
+    first, second = written.put(), written.put()
+    rows = written.state.tables["text"].select({}, only=first)
+    view = View(written.state, {"text": BitMap(rows)}, 0)
+    written.put(second)
+    written.remove(second)
+    written.remove(written.put())
+    assert told(view) == {first: written.values[first]}
+
+
+def test_a_released_view_costs_nothing() -> None:
+    """The table hands over nothing more, and to the others still."""
+    written = Written()
+    key = written.put()
+    one, other, before = written.view(), written.view(0), dict(written.values)
+    other.release()
+    written.put(key)
+    assert told(one) == before
+    assert told(other) == written.values
