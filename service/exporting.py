@@ -1,8 +1,8 @@
 """Exports: everything of a project, a document or a user, as of one sequence, line by line, while writes go on.
 
-What is exported is a view (`service.state.view`): opening one takes a moment whatever its size, and values are shared
-with the state, so a stream costs the chunk that is on its way and the values that change meanwhile. A view stays for a
-while after a stream has ended, so that a client that lost its connection gets the rest, as of the same sequence.
+What is exported is a frozen state (`service.state.frozen`): opening one takes a moment whatever its size, and values
+are shared with the state, so a stream costs the chunk that is on its way and the values that change meanwhile. It stays
+for a while after a stream has ended, so that a client that lost its connection gets the rest, as of the same sequence.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from service.kinds.document import DOCUMENT, TEXT, with_text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from service.kinds.project import PROJECT
 from service.slices import SLICE_SECONDS
+from service.state.frozen import Frozen, FrozenLostError
 from service.state.state import State
-from service.state.view import View, ViewLostError
 
 ORDER = (PROJECT.name, DOCUMENT.name, EXTRACTION.name, ANNOTATION.name, ASSIGNMENT.name)
 """The kinds of an export, each behind those that it points to."""
@@ -44,23 +44,23 @@ Grants = dict[str, tuple[str | None, bool]]
 
 
 class _Held:
-    """An export whose view is there.
+    """An export that can be read.
 
     Attributes:
         user_id: Whose it is.
-        view: What it tells.
+        frozen: What it tells.
         grants: By which it was opened: whoever has others now gets no more of it.
         streams: How many are under way.
         expiry: Lets it go.
     """
 
-    def __init__(self, user_id: str, view: View, grants: Grants) -> None:
+    def __init__(self, user_id: str, frozen: Frozen, grants: Grants) -> None:
         self.user_id = user_id
-        self.view = view
+        self.frozen = frozen
         self.grants = grants
         self.streams = 0
         self.expiry: asyncio.TimerHandle | None = None
-        self._ends = list(accumulate(len(view.tables[kind].rows) for kind in ORDER))
+        self._ends = list(accumulate(len(frozen.tables[kind].rows) for kind in ORDER))
 
     @property
     def lines(self) -> int:
@@ -76,9 +76,9 @@ class _Held:
             begin = end
 
     def _of_kind(self, kind: str, place: int) -> Iterator[bytes]:
-        table = self.view.tables[kind]
+        table = self.frozen.tables[kind]
         head = b'{"op":"create","kind":"%s","id":"' % kind.encode()
-        texts = self.view.tables[TEXT.name] if kind == DOCUMENT.name else None
+        texts = self.frozen.tables[TEXT.name] if kind == DOCUMENT.name else None
         for row in table.rows.iter_equal_or_larger(table.rows[place]):
             id_, value = table.at(row)
             text = None if texts is None else texts.value(id_)
@@ -109,8 +109,8 @@ class Exporting:
         user_id = require_user(context, query.actor)
         rows, scopes = _selected(context, user_id, query)
         self._make_room(context.limits.exports_max)
-        view = View(self._state, rows, context.limits.export_kept_bytes)
-        held = self._held[query.export_id] = _Held(user_id, view, _grants(context, user_id, scopes))
+        frozen = Frozen(self._state, rows, context.limits.export_kept_bytes)
+        held = self._held[query.export_id] = _Held(user_id, frozen, _grants(context, user_id, scopes))
         return self._stream(query, held, 0)
 
     def resume(self, query: ResumeExport) -> Stream:
@@ -140,7 +140,7 @@ class Exporting:
     def _stream(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> Stream:
         # Until the stream is read it counts as one that was cut.
         self._keep_awhile(query.export_id, held, self._context(None).limits.export_keep_seconds)
-        return Stream(query.export_id, held.view.sequence, held.lines, self._chunks(query, held, line))
+        return Stream(query.export_id, held.frozen.sequence, held.lines, self._chunks(query, held, line))
 
     async def _chunks(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> AsyncGenerator[bytes, None]:
         held.streams += 1
@@ -151,7 +151,7 @@ class Exporting:
             while chunk := self._chunk(query, held, lines):
                 yield chunk
                 await asyncio.sleep(0)
-            yield msgspec.json.encode({"done": True, "lines": held.lines, "sequence": held.view.sequence}) + b"\n"
+            yield msgspec.json.encode({"done": True, "lines": held.lines, "sequence": held.frozen.sequence}) + b"\n"
         finally:
             held.streams -= 1
             if held.streams == 0 and query.export_id in self._held:
@@ -169,7 +169,7 @@ class Exporting:
                 size += len(part)
                 if size >= CHUNK_BYTES or time.perf_counter() >= until:
                     break
-        except ViewLostError as error:
+        except FrozenLostError as error:
             raise ExportGoneError(
                 "More was changed during this export than is kept for it (limits.export_kept_bytes). Begin again."
             ) from error
@@ -184,7 +184,7 @@ class Exporting:
         held = self._held.pop(key)
         if held.expiry is not None:
             held.expiry.cancel()
-        held.view.release()
+        held.frozen.release()
 
 
 def _grants(context: Context, user_id: str, scopes: tuple[str, ...] | Grants) -> Grants:

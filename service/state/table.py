@@ -17,10 +17,10 @@ import msgspec
 from pyroaring import BitMap
 
 from service.kinds.base import Index, Kind, terms
+from service.state.frozen import Allowance, FrozenTable, keep_in_all
 from service.state.indexes import Numbers, Postings, Unique
 from service.state.planner import Condition, intersect, span
 from service.state.rows import Rows
-from service.state.view import Allowance, TableView, keep_in_all
 from wal.block import Block
 from wal.columns import decode_numbers
 
@@ -56,7 +56,7 @@ class Table:
             index.name: Numbers() if index.is_range else Postings() for index in kind.indexes if not index.unique
         }
         self._unique = {index.name: Unique() for index in kind.indexes if index.unique}
-        self._views: list[TableView] = []
+        self._frozen: list[FrozenTable] = []
 
     def __len__(self) -> int:
         return len(self._rows.alive)
@@ -109,8 +109,8 @@ class Table:
             row = self._new_row(id, position)
         else:
             self._unindex(row, id)
-            if before is not None and self._views:
-                keep_in_all(self._views, row, id, before)
+            if before is not None and self._frozen:
+                keep_in_all(self._frozen, row, id, before)
         place = row - self._rows.base
         self._values[place] = value
         self._sequences[place] = sequence
@@ -159,8 +159,8 @@ class Table:
         if row is None or value is None:
             raise AssertionError(f"{id} of {self.kind.name} is removed and is not there")
         self._unindex(row, id)
-        if self._views:
-            keep_in_all(self._views, row, id, value, is_removed=True)
+        if self._frozen:
+            keep_in_all(self._frozen, row, id, value, is_removed=True)
         self._rows.remove(id)
         self._values[row - self._rows.base] = None
         if self.kind.keeps_rows:
@@ -211,15 +211,15 @@ class Table:
         """Return id and value of the entity in a row that is alive."""
         return self._rows.id_of(row), self._values[row - self._rows.base] or b""
 
-    def view(self, rows: BitMap, allowance: Allowance) -> TableView:
-        """Return some rows as they are now, which go on being told as they were until the view is released."""
-        view = TableView(self, rows, allowance)
-        self._views.append(view)
-        return view
+    def freeze(self, rows: BitMap, allowance: Allowance) -> FrozenTable:
+        """Return some rows as they are now, which go on being told as they were until they are released."""
+        frozen = FrozenTable(self, rows, allowance)
+        self._frozen.append(frozen)
+        return frozen
 
-    def release(self, view: TableView) -> None:
-        """Keep nothing more for a view."""
-        self._views.remove(view)
+    def release(self, frozen: FrozenTable) -> None:
+        """Keep nothing more for some rows that were frozen."""
+        self._frozen.remove(frozen)
 
     def oldest(self, limit: int) -> list[str]:
         """Return the ids of the first entities in the order of creation, `limit` at most."""

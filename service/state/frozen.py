@@ -1,8 +1,8 @@
 """The state as it was at one sequence, while it goes on changing: what an export reads.
 
-A view holds which rows it has, as a bitmap, and shares all values with the table: making one costs nothing that grows
+It holds which rows it has, as a bitmap, and shares all values with the table: making one costs nothing that grows
 with the values. When one of its rows is changed or removed, the table hands it the value before, once; that is all the
-memory that a view takes, and it is limited. The technique is copy on write at the grain of an entity.
+memory that it takes, and it is limited. The technique is copy on write at the grain of an entity.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from service.state.table import Table
 
 
-class ViewLostError(Exception):
-    """More was changed meanwhile than a view may keep; it cannot be read any more."""
+class FrozenLostError(Exception):
+    """More was changed meanwhile than may be kept; it cannot be read any more."""
 
 
 class Allowance:
-    """How many bytes of values some tables' views may keep together.
+    """How many bytes of values some frozen tables may keep together.
 
     Args:
         bytes_max: That many.
@@ -40,12 +40,12 @@ class Allowance:
         self._left -= size
 
 
-class TableView:
+class FrozenTable:
     """Some rows of a table as they are now.
 
     Args:
         table: Which hands over what it changes.
-        rows: Of the view; its own from now on.
+        rows: That it has; its own from now on.
         allowance: For the values that are kept.
     """
 
@@ -70,13 +70,13 @@ class TableView:
             self._removed.clear()
 
     def at(self, row: int) -> tuple[str, bytes]:
-        """Return id and value of a row of the view, as they were.
+        """Return id and value of one of the rows, as they were.
 
         Raises:
-            ViewLostError: Too much was changed meanwhile.
+            FrozenLostError: Too much was changed meanwhile.
         """
         if self._allowance.is_used_up():
-            raise ViewLostError
+            raise FrozenLostError
         removed = self._removed.get(row)
         if removed is not None:
             return removed, self._before[removed]
@@ -87,10 +87,10 @@ class TableView:
         """Return the value of an entity as it was, None if there was none.
 
         Raises:
-            ViewLostError: Too much was changed meanwhile.
+            FrozenLostError: Too much was changed meanwhile.
         """
         if self._allowance.is_used_up():
-            raise ViewLostError
+            raise FrozenLostError
         before = self._before.get(id)
         if before is not None:
             return before
@@ -101,7 +101,7 @@ class TableView:
         self._table.release(self)
 
 
-class View:
+class Frozen:
     """Some rows of several tables, as of one sequence.
 
     Args:
@@ -117,7 +117,7 @@ class View:
     def __init__(self, state: State, rows: Mapping[str, BitMap], bytes_max: int) -> None:
         self.sequence = state.sequence
         allowance = Allowance(bytes_max)
-        self.tables = {kind: state.tables[kind].view(BitMap(found), allowance) for kind, found in rows.items()}
+        self.tables = {kind: state.tables[kind].freeze(BitMap(found), allowance) for kind, found in rows.items()}
 
     def release(self) -> None:
         """Keep nothing more."""
@@ -125,7 +125,7 @@ class View:
             table.release()
 
 
-def keep_in_all(views: Iterable[TableView], row: int, id_: str, value: bytes, *, is_removed: bool = False) -> None:
-    """Give views the value of a row before it is changed or removed."""
-    for view in views:
-        view.keep(row, id_, value, is_removed=is_removed)
+def keep_in_all(frozen: Iterable[FrozenTable], row: int, id_: str, value: bytes, *, is_removed: bool = False) -> None:
+    """Give each the value of a row before it is changed or removed."""
+    for one in frozen:
+        one.keep(row, id_, value, is_removed=is_removed)

@@ -1,4 +1,4 @@
-"""Views: the state as it was, while it changes."""
+"""Frozen states: the state as it was, while it changes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pyroaring import BitMap
 
 from service.ids import IdSource
 from service.kinds import KINDS
+from service.state.frozen import Frozen, FrozenLostError
 from service.state.state import State
 from service.state.table import PREFIX_ROWS_MIN
-from service.state.view import View, ViewLostError
 from wal.change import Change
 
 PLENTY = 1 << 30
@@ -39,85 +39,85 @@ class Written:
         del self.values[key]
         self._apply(key, None)
 
-    def view(self, bytes_max: int = PLENTY) -> View:
-        """Return a view of all."""
-        return View(self.state, {"text": self.state.tables["text"].select({})}, bytes_max)
+    def freeze(self, bytes_max: int = PLENTY) -> Frozen:
+        """Freeze all."""
+        return Frozen(self.state, {"text": self.state.tables["text"].select({})}, bytes_max)
 
     def _apply(self, key: str, value: bytes | None) -> None:
         self.state.apply(self.state.sequence + 1, 0, [Change(b"", "text.set", "text", key, 1, 0, value)])
 
 
-def told(view: View) -> dict[str, bytes]:
-    """Return everything in a view, row by row."""
-    table = view.tables["text"]
+def told(frozen: Frozen) -> dict[str, bytes]:
+    """Return everything that was frozen, row by row."""
+    table = frozen.tables["text"]
     return dict(map(table.at, table.rows))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_view_tells_the_state_as_it_was_whatever_happens(seed: int) -> None:
-    """Changes, removals, new entities and ids that come again, in any order, over several views at once."""
+def test_a_frozen_state_tells_it_as_it_was_whatever_happens(seed: int) -> None:
+    """Changes, removals, new entities and ids that come again, in any order, over several of them at once."""
     print(f"seed {seed}")  # noqa: T201 - so that a failure can be repeated
     chance = random.Random(seed)
     written = Written()
     known = [written.put() for _ in range(50)]
-    views: list[tuple[View, dict[str, bytes]]] = []
+    states: list[tuple[Frozen, dict[str, bytes]]] = []
     for _ in range(2000):
         if chance.random() < 0.01:
-            views.append((written.view(), dict(written.values)))
+            states.append((written.freeze(), dict(written.values)))
         key = chance.choice(known)
         if key in written.values and chance.random() < 0.5:
             written.remove(key)
         else:
             known.append(written.put(key if chance.random() < 0.8 else None))
-    assert len(views) > 5
-    for view, values in views:
-        assert told(view) == values
-        assert all(view.tables["text"].value(key) == values.get(key) for key in known)
+    assert len(states) > 5
+    for frozen, values in states:
+        assert told(frozen) == values
+        assert all(frozen.tables["text"].value(key) == values.get(key) for key in known)
 
 
-def test_a_view_outlives_the_rows_that_the_table_lets_go() -> None:
+def test_a_frozen_state_outlives_the_rows_that_the_table_lets_go() -> None:
     """A table forgets a long beginning of removed rows."""
     written = Written()
     keys = [written.put() for _ in range(PREFIX_ROWS_MIN + 10)]
-    view, before = written.view(), dict(written.values)
+    frozen, before = written.freeze(), dict(written.values)
     for key in keys[: PREFIX_ROWS_MIN + 5]:
         written.remove(key)
-    assert told(view) == before
+    assert told(frozen) == before
 
 
 def test_values_that_change_are_kept_up_to_a_limit() -> None:
-    """As many bytes as may be kept are; with one more the view is lost, and keeps nothing."""
+    """As many bytes as may be kept are; with one more it is lost, and keeps nothing."""
     written = Written()
     keys = [written.put() for _ in range(3)]
     size = sum(len(written.values[key]) for key in keys[:2])
-    view, before = written.view(size), dict(written.values)
+    frozen, before = written.freeze(size), dict(written.values)
     for key in [*keys[:2], *keys[:2]]:
         written.put(key)
-    assert told(view) == before
+    assert told(frozen) == before
     written.remove(keys[2])
-    with pytest.raises(ViewLostError):
-        told(view)
-    with pytest.raises(ViewLostError):
-        view.tables["text"].value(keys[0])
+    with pytest.raises(FrozenLostError):
+        told(frozen)
+    with pytest.raises(FrozenLostError):
+        frozen.tables["text"].value(keys[0])
 
 
-def test_what_is_not_of_the_view_takes_nothing_of_the_limit() -> None:
+def test_what_is_not_frozen_takes_nothing_of_the_limit() -> None:
     """Rows that were not selected, and new ones."""
     written = Written()
     first, second = written.put(), written.put()
     rows = written.state.tables["text"].select({}, only=first)
-    view = View(written.state, {"text": BitMap(rows)}, 0)
+    frozen = Frozen(written.state, {"text": BitMap(rows)}, 0)
     written.put(second)
     written.remove(second)
     written.remove(written.put())
-    assert told(view) == {first: written.values[first]}
+    assert told(frozen) == {first: written.values[first]}
 
 
-def test_a_released_view_costs_nothing() -> None:
+def test_a_released_one_costs_nothing() -> None:
     """The table hands over nothing more, and to the others still."""
     written = Written()
     key = written.put()
-    one, other, before = written.view(), written.view(0), dict(written.values)
+    one, other, before = written.freeze(), written.freeze(0), dict(written.values)
     other.release()
     written.put(key)
     assert told(one) == before
