@@ -50,6 +50,19 @@ def decode(body: bytes, type: type[_Body], limits: LimitSettings) -> _Body | Inv
     return value
 
 
+def decode_outer(body: bytes, type: type[_Body], limits: LimitSettings) -> _Body | Invalid:  # noqa: A002 - as above
+    """Decode a body but for its parts of type `msgspec.Raw`, which `decode` takes one by one with their own limits.
+
+    Raises:
+        MalformedError: It is not JSON, or nested too deeply to be looked at.
+    """
+    try:
+        return cast("_Body", _decoder(cast("Hashable", type)).decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        _parse(body, limits)
+        return Invalid((_field_error(str(fault), type),))
+
+
 @cache
 def _decoder(type: Any) -> msgspec.json.Decoder[Any]:  # noqa: A002 - as above
     return msgspec.json.Decoder(type)

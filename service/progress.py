@@ -12,6 +12,7 @@ from service.decide.access import require_project, require_user
 from service.decide.decision import Context
 from service.kinds.assignment import STATES, TASKS
 from service.state.supply import CELLS
+from service.state.view import supply_of
 
 
 class _Document(msgspec.Struct):
@@ -33,7 +34,7 @@ def progress_of(context: Context, query: Progress) -> bytes:
         GoneError: It was deleted.
     """
     row = require_project(context, require_user(context, query.actor), query.project_id)
-    supply = context.state.supply
+    supply = supply_of(context.state)
     documents = supply.of(query.project_id)
     wanted = row.assignment.annotators_per_document
     users = supply.progress(query.project_id)

@@ -54,6 +54,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     text_bytes: Annotated[int, Meta(ge=1024)]
     entity_bytes: Annotated[int, Meta(ge=1024)]
     cascade_max: Annotated[int, Meta(ge=1)]
+    transaction_operations_max: Annotated[int, Meta(ge=1)]
+    transaction_bytes: Annotated[int, Meta(ge=1024)]
     adjudication_max: Annotated[int, Meta(ge=1)]
     comparison_max: Annotated[int, Meta(ge=1)]
     relabel_max: Annotated[int, Meta(ge=1)]

@@ -46,8 +46,10 @@ from service.decide.offsets import in_utf16
 from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
 from service.decide.scopes import require_scope
 from service.decide.sessions import expire, log_in, log_out, set_password
+from service.decide.transactions import transact
 from service.errors import ImmutableError
 from service.logins import MakeKey, RevokeKey
+from service.operations import Transact
 from service.reviews import Adjudicate, ChangeLabels
 
 Rule = Callable[[Context, Any], Decision]
@@ -69,6 +71,7 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (SetMember, ""): set_member,
     (Adjudicate, ""): adjudicate,
     (ChangeLabels, ""): change_labels,
+    (Transact, ""): lambda context, command: transact(context, command, decide),
     (Create, "document"): create_document,
     (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,

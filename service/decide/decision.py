@@ -14,7 +14,7 @@ from service.kinds.base import Draft, Kind
 from service.kinds.document import TEXT, TEXT_FRAME_BYTES
 from service.kinds.private import IDEMPOTENCY, TOMBSTONE, Tombstone
 from service.settings import LimitSettings
-from service.state.state import State
+from service.state.view import View
 from wal.change import Change
 
 OK = 200
@@ -40,13 +40,13 @@ class Context(msgspec.Struct, frozen=True):
     """What decisions are made on.
 
     Attributes:
-        state: Read only.
+        state: Read only; within a transaction, with what its earlier operations changed.
         now: Microseconds since 1970 UTC.
         limits: In force.
         plain_id: A user who is no administrator here, whatever their role: they ask by an API key without that scope.
     """
 
-    state: State
+    state: View
     now: int
     limits: LimitSettings
     plain_id: str | None = None

@@ -52,6 +52,7 @@ from service.kinds.assignment import (
     Task,
 )
 from service.state.supply import NONE, Counts, Documents, Supply
+from service.state.view import supply_of
 
 RELEASED_MAX = 100
 """Assignments that are taken back at once: the next one who asks takes back more."""
@@ -121,14 +122,14 @@ def _overdue(context: Context, project_id: str, rule: AssignmentRule) -> list[st
     since = _since(context, rule)
     if since is None:
         return []
-    return list(islice(context.state.supply.started_until(project_id, since), RELEASED_MAX))
+    return list(islice(supply_of(context.state).started_until(project_id, since), RELEASED_MAX))
 
 
 def _chosen(
     context: Context, user_id: str, project_id: str, task: Task, rule: AssignmentRule, overdue: Iterable[str]
 ) -> int | None:
     """Return the row of the document that the rule gives a user, None if there is none."""
-    supply = context.state.supply
+    supply = supply_of(context.state)
     documents = supply.of(project_id)
     taken = supply.had(user_id, task)
     if not rule.review_own:

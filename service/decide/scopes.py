@@ -15,6 +15,7 @@ from service.decide.access import require_caller
 from service.decide.decision import Context
 from service.errors import ForbiddenError, InsufficientScopeError
 from service.kinds.account import API_KEY, Scope, UserDraft
+from service.operations import Transact
 from service.reviews import Adjudicate, ChangeLabels
 
 MEANINGS: Mapping[Scope, str] = {
@@ -33,6 +34,8 @@ NEEDED: Mapping[tuple[type[Command], str], Scope] = {
     },
     (Adjudicate, ""): "write",
     (TakeNext, ""): "write",
+    # Each operation asks for the scope of its own command besides.
+    (Transact, ""): "write",
     **{(command, "project"): "projects" for command in _CHANGES},
     (SetMember, ""): "projects",
     (ChangeLabels, ""): "projects",

@@ -33,6 +33,14 @@ def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) 
     return web.Response(status=outcome.status, body=outcome.body or None, headers=headers)
 
 
+def results_response(outcome: Outcome) -> web.Response:
+    """Return the response for what several operations did: it is no entity, and has no tag."""
+    headers: dict[str, str] = {hdrs.CONTENT_TYPE: _JSON}
+    if outcome.replayed:
+        headers[REPLAYED] = "true"
+    return web.Response(status=outcome.status, body=outcome.body, headers=headers)
+
+
 def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False) -> web.Response:
     """Return the response for an entity that was read, 304 if the client has it already.
 

@@ -21,6 +21,7 @@ class State:
         tables: By kind.
         supply: What of them there is to give out.
         sequence: Of the last record that was applied.
+        texts: Decoded, those that were used last.
 
     Args:
         kinds: All kinds that records may speak of.
@@ -31,7 +32,7 @@ class State:
         self.tables.update({kind.name: Table(kind, self.tables) for kind in kinds})
         self.supply = Supply(self.tables)
         self.sequence = 0
-        self._texts = TextCache()
+        self.texts = TextCache()
         self._digest = 0
 
     @property
@@ -47,12 +48,12 @@ class State:
     def text(self, document_id: str) -> str | None:
         """Return the decoded text of a document, None if it has none."""
         value = self.tables["text"].value(document_id)
-        return None if value is None else self._texts.decoded(document_id, value)
+        return None if value is None else self.texts.decoded(document_id, value)
 
     def offsets(self, document_id: str) -> Utf16 | None:
         """Return the offsets of a document's text in UTF-16 units, None if it has none."""
         value = self.tables["text"].value(document_id)
-        return None if value is None else self._texts.offsets(document_id, value)
+        return None if value is None else self.texts.offsets(document_id, value)
 
     def apply(self, sequence: int, _record_time: int, changes: Sequence[Change]) -> None:
         """Put and remove values as one record says.

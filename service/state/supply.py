@@ -56,8 +56,15 @@ class Counts(NamedTuple):
 
     def less(self, row: AssignmentRow) -> Counts:
         """Return the counts without an assignment."""
-        packed = self.open * _OPEN + self.done * _DONE + self.reviewing * _REVIEWING
-        return _unpacked(packed - _UNITS[row.task, row.state])
+        return _unpacked(self._packed - _UNITS[row.task, row.state])
+
+    def more(self, row: AssignmentRow) -> Counts:
+        """Return the counts with an assignment more."""
+        return _unpacked(self._packed + _UNITS[row.task, row.state])
+
+    @property
+    def _packed(self) -> int:
+        return self.open * _OPEN + self.done * _DONE + self.reviewing * _REVIEWING
 
 
 def _unit(task: Task, state: AssignmentState) -> int:

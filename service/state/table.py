@@ -90,6 +90,10 @@ class Table:
         """Return an entity's row, None if there is none."""
         return self._rows.find(id)
 
+    def decoded(self, value: bytes) -> Any:
+        """Return the decoded members of an entity that has this JSON."""
+        return self._decoder.decode(value)
+
     def holder(self, index: str, value: str) -> str | None:
         """Return the id that holds a unique value, None if none does."""
         return self._unique[index].holder(value)

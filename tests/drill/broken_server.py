@@ -28,6 +28,7 @@ from service.decide.decision import Context
 from service.engine import Engine
 from service.kinds.private import IDEMPOTENCY, Answer
 from service.state.state import State
+from service.state.table import Table
 from wal.file_system import File, FileSystem, ReadOnlyFileSystem, RealFileSystem
 from wal.lock import last_holder
 
@@ -158,6 +159,8 @@ def absent() -> None:
         if command.idempotency is None:
             return None
         table = context.state.tables[IDEMPOTENCY.name]
+        if not isinstance(table, Table):
+            raise TypeError("requests of their own are answered from the state")
         if is_old and not forgotten:
             forgotten.append(next(one for one, value in table.items() if b'"kind":"annotation"' in value))
         value = table.value(command.idempotency.id)
