@@ -57,12 +57,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         command: What it does, as if it were a request; None if it cannot be read.
         ref: The name by which others may call the id of what it makes.
+        names: It may hold names; most do not, and are not looked through for them.
         fault: Why it cannot be read; places are within the operation.
         line: As it was received, for the fingerprint of bulk loads.
     """
 
     command: Single | None = None
     ref: str | None = None
+    names: bool = True
     fault: DomainError | None = None
     line: bytes = b""
 

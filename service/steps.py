@@ -111,7 +111,14 @@ def _step(operation: Operation, sender: Sender) -> Step:
     errors = _form_errors(operation)
     if errors:
         return Step(ref=operation.ref, fault=InvalidError("The operation breaks a rule.", errors))
-    return Step(command=_command(operation, operable, sender), ref=operation.ref)
+    return Step(command=_command(operation, operable, sender), ref=operation.ref, names=_may_name(operation))
+
+
+def _may_name(operation: Operation) -> bool:
+    value = bytes(operation.value)
+    # JSON has two ways to write the mark.
+    is_name = operation.id is not None and operation.id.startswith("@")
+    return is_name or b'"@' in value or b'"\\u0040' in value
 
 
 def _form_errors(operation: Operation) -> list[FieldError]:

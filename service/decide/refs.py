@@ -32,17 +32,18 @@ def sent_by(command: Single) -> Any:
     return command.patch if isinstance(command, Update) else getattr(command, "draft", None)
 
 
-def with_ids(command: Single, ids: Mapping[str, str]) -> Single:
-    """Return an operation with ids in the place of names.
+def with_ids(step: Step, command: Single, ids: Mapping[str, str]) -> Single:
+    """Return the command of an operation with ids in the place of names.
 
     Args:
-        command: Of the operation.
+        step: The operation.
+        command: Its command.
         ids: By name, without the mark.
 
     Raises:
         InvalidError: A name stands for nothing.
     """
-    names = names_in(command)
+    names = names_in(command) if step.names else []
     if not names:
         return command
     errors = [
@@ -95,7 +96,7 @@ def _circle(place: int, other: Step) -> InvalidError:
 
 
 def _needed(step: Step, defined: Mapping[str, int]) -> list[int]:
-    if step.command is None:
+    if step.command is None or not step.names:
         return []
     return [defined[name[1:]] for _, name in names_in(step.command) if name[1:] in defined]
 

@@ -44,7 +44,7 @@ def decided(context: Context, step: Step, ids: Mapping[str, str], decide: Decide
         raise step.fault
     if step.command is None:
         raise AssertionError("an operation without a fault does something")
-    command = with_ids(step.command, ids)
+    command = with_ids(step, step.command, ids)
     try:
         return decide(context, command)
     except DomainError as error:
