@@ -31,6 +31,7 @@ from service.decide.access import (
     scopes_of,
 )
 from service.decide.decision import Context, actor_id
+from service.decide.idempotency import chunk_lines
 from service.decide.keys import keys_of, owner_of
 from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
@@ -39,6 +40,7 @@ from service.exporting import Exporting
 from service.exports import OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
 from service.logins import Administers, Keys, OpenKey
+from service.operations import Chunk, Load, Step
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
@@ -138,14 +140,31 @@ class Engine:
         try:
             # Who asks is what `decide` looks up first.
             context = self._context(None)
-            decision = decide(context, command)
-            sequence = self._append(decision.changes, context.now, command)
+            outcome, sequence = self._carry_out(context, command)
         except DomainError:
             # The refusal rests on the state, of which some may not be durable yet.
             await self._log.wait(self._state.sequence)
             raise
         await self._log.wait(sequence)
-        return msgspec.structs.replace(decision.outcome, sequence=sequence)
+        if outcome.replayed and command.idempotency is not None:
+            # It tells the record of then.
+            sequence = self._state.tables["idempotency"].sequence(command.idempotency.id)
+        return msgspec.structs.replace(outcome, sequence=sequence)
+
+    async def chunk(self, query: Chunk) -> int | None:
+        """Return how many lines of a bulk load were answered under an idempotency key, None if none were.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+        """
+        context = self._context(query.actor)
+        try:
+            require_caller(context, query.actor)
+        except DomainError:
+            await self._log.wait(self._state.sequence)
+            raise
+        # What was found is told when it is submitted; that nothing was found is not told at all.
+        return chunk_lines(context, query.id)
 
     async def get(self, query: commands.Get) -> Entity:
         """Return an entity that the actor may see.
@@ -271,6 +290,18 @@ class Engine:
     def _context(self, actor: Actor | None) -> Context:
         # What is stored never goes back in time, whatever the clock does.
         return acting(Context(self._state, max(self._clock(), self._log.time), self._limits), actor)
+
+    def _carry_out(self, context: Context, command: Command) -> tuple[Outcome, int]:
+        """Decide a command and append what it changes; returns its outcome and the sequence that it rests on."""
+        decision = decide(context, command)
+        try:
+            return decision.outcome, self._append(decision.changes, context.now, command)
+        except TooLargeError as error:
+            if not isinstance(command, Load) or command.steps[0].fault is not None:
+                raise
+            # Of a bulk load fewer lines are tried; one that a record cannot hold is refused.
+            half = command.steps[: len(command.steps) // 2] or (Step(fault=error, line=command.steps[0].line),)
+            return self._carry_out(context, msgspec.structs.replace(command, steps=half))
 
     def _append(self, changes: list[Change], now: int, command: Command) -> int:
         if not changes:

@@ -50,6 +50,26 @@ class DomainError(Exception):
         self.members = members
 
 
+class Problem(msgspec.Struct, omit_defaults=True):
+    """What is told of an error (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def encode_problem(failure: DomainError) -> bytes:
+    """Return the JSON of a problem."""
+    # A header field may hold bytes that are no text, and the detail repeats some of it.
+    detail = failure.detail.encode("utf-8", "backslashreplace").decode()
+    problem = Problem(f"/problems/{failure.name}", failure.status, failure.title, detail, failure.errors)
+    if not failure.members:
+        return msgspec.json.encode(problem)
+    return msgspec.json.encode({**failure.members, **msgspec.to_builtins(problem)})
+
+
 class MalformedError(DomainError):
     """The body is not JSON, or the request line holds a parameter that is not known or not readable."""
 

@@ -6,12 +6,13 @@ answers or takes a secret is none: users, sessions and API keys have their own p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from service.commands import Command, Create, Delete, Replace, Update
+from service.commands import Command, Create, Delete, IdempotencyKey, Query, Replace, Update
 from service.errors import DomainError
 from service.kinds.assignment import ASSIGNMENT, AssignmentDraft
 from service.kinds.base import Draft, Kind
@@ -20,6 +21,7 @@ from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, Extract
 from service.kinds.project import PROJECT, ProjectDraft
 
 Single = Create | Replace | Update | Delete
+_DIGEST_BYTES = 16
 
 
 class Operable(NamedTuple):
@@ -77,6 +79,82 @@ class Transact(Command, frozen=True, kw_only=True):
     """
 
     steps: tuple[Step, ...] | Any
+
+
+class Load(Command, frozen=True, kw_only=True):
+    """Carry out operations of a bulk load, each of them or not, and as many as a record should hold.
+
+    The idempotency key is that of the chunk (`chunk_key`). Its fingerprint is over all steps; if fewer are carried out
+    the answer is kept under that of those.
+
+    Attributes:
+        steps: The lines that come next.
+        first: The place of the first of them in the whole load.
+        refs: Ids of what earlier chunks made, by name; not to be changed.
+        fingerprint: Of the request without its lines; empty without a key.
+        tells_all: Results of what succeeds are told too.
+    """
+
+    steps: tuple[Step, ...]
+    first: int
+    refs: Mapping[str, str]
+    fingerprint: str = ""
+    tells_all: bool = False
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The body of the answer to `Load`.
+
+    Attributes:
+        lines: How many were carried out or refused; the others are to be sent again.
+        failed: How many of them were refused.
+        results: A line of JSON each.
+        refs: Ids of what they made, by name.
+    """
+
+    lines: int
+    failed: int
+    results: list[msgspec.Raw]
+    refs: dict[str, str]
+
+
+class Chunk(Query, frozen=True, kw_only=True):
+    """How many lines had the chunk that was answered under an idempotency key? None if there was none."""
+
+    id: str
+
+
+def chunk_key(key: IdempotencyKey, first: int, steps: Sequence[Step]) -> IdempotencyKey:
+    """Return the idempotency key of a chunk of a bulk load.
+
+    Args:
+        key: Of the whole request.
+        first: The place of its first line.
+        steps: Its lines.
+    """
+    return IdempotencyKey(id=chunk_id(key, first), fingerprint=fingerprint_of(key.fingerprint, steps))
+
+
+def chunk_id(key: IdempotencyKey, first: int) -> str:
+    """Return the id of the key of the chunk that begins at a line."""
+    return hashlib.blake2b(f"{key.id}\0{first}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def fingerprint_of(request: str, steps: Sequence[Step]) -> str:
+    """Return the fingerprint of some lines of a request."""
+    digest = hashlib.blake2b(request.encode(), digest_size=_DIGEST_BYTES)
+    for step in steps:
+        digest.update(b"\n")
+        digest.update(step.line)
+    return digest.hexdigest()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an operation of a bulk load was refused: its place, the status, the problem."""
+
+    index: int
+    status: int
+    problem: msgspec.Raw
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,6 +29,7 @@ from service.decide.assignments import (
     replace_assignment,
     update_assignment,
 )
+from service.decide.bulk import load
 from service.decide.decision import Context, Decision
 from service.decide.documents import (
     create_document,
@@ -49,7 +50,7 @@ from service.decide.sessions import expire, log_in, log_out, set_password
 from service.decide.transactions import transact
 from service.errors import ImmutableError
 from service.logins import MakeKey, RevokeKey
-from service.operations import Transact
+from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
 
 Rule = Callable[[Context, Any], Decision]
@@ -72,6 +73,7 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (Adjudicate, ""): adjudicate,
     (ChangeLabels, ""): change_labels,
     (Transact, ""): lambda context, command: transact(context, command, decide),
+    (Load, ""): lambda context, command: load(context, command, decide),
     (Create, "document"): create_document,
     (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,

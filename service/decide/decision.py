@@ -30,10 +30,12 @@ class Decision(msgspec.Struct, frozen=True):
     Attributes:
         changes: In the order in which they are applied; none, when the answer was given before.
         outcome: For the client, once the changes are durable.
+        fingerprint: Of what was carried out of the request, if that is not all of it.
     """
 
     changes: list[Change]
     outcome: Outcome
+    fingerprint: str | None = None
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -10,6 +10,14 @@ from service.errors import KeyReusedError
 from service.kinds.private import IDEMPOTENCY, Answer
 
 
+class _Lines(msgspec.Struct):
+    lines: int
+
+
+class _Chunk(msgspec.Struct):
+    body: _Lines
+
+
 def replayed(context: Context, command: Command) -> Outcome | None:
     """Return the answer that the same request was given before, None if it was not.
 
@@ -27,6 +35,12 @@ def replayed(context: Context, command: Command) -> Outcome | None:
         body=body,
         replayed=True,
     )
+
+
+def chunk_lines(context: Context, key: str) -> int | None:
+    """Return how many lines had the chunk of a bulk load that was answered under a key, None if there was none."""
+    value = context.state.tables[IDEMPOTENCY.name].value(key)
+    return None if value is None else msgspec.json.decode(value, type=_Chunk).body.lines
 
 
 def refuse_reused_key(context: Context, command: Command) -> None:
@@ -47,7 +61,7 @@ def kept(context: Context, command: Command, decision: Decision) -> Decision:
     outcome = decision.outcome
     answer = Answer(
         id=command.idempotency.id,
-        fingerprint=command.idempotency.fingerprint,
+        fingerprint=decision.fingerprint or command.idempotency.fingerprint,
         time=context.now,
         status=outcome.status,
         kind=outcome.kind,

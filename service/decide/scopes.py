@@ -15,7 +15,7 @@ from service.decide.access import require_caller
 from service.decide.decision import Context
 from service.errors import ForbiddenError, InsufficientScopeError
 from service.kinds.account import API_KEY, Scope, UserDraft
-from service.operations import Transact
+from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
 
 MEANINGS: Mapping[Scope, str] = {
@@ -36,6 +36,7 @@ NEEDED: Mapping[tuple[type[Command], str], Scope] = {
     (TakeNext, ""): "write",
     # Each operation asks for the scope of its own command besides.
     (Transact, ""): "write",
+    (Load, ""): "write",
     **{(command, "project"): "projects" for command in _CHANGES},
     (SetMember, ""): "projects",
     (ChangeLabels, ""): "projects",

@@ -13,6 +13,7 @@ from service.http.failures import ExpectationError, MediaTypeError, TooSlowError
 
 JSON = frozenset({"application/json"})
 PATCH = frozenset({"application/merge-patch+json", "application/json"})
+LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 DOCUMENT = frozenset({"application/json", "text/plain"})
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
@@ -43,7 +44,7 @@ async def read_body(request: web.Request, media_types: Collection[str], *, bytes
         if request.content.is_eof():  # it came along with the header, as small ones do: nothing to wait for
             body = await request.read()
         else:
-            await _say_continue(request)
+            await say_continue(request)
             async with asyncio.timeout(limits.body_seconds) as deadline:
                 with services.gate.awaiting(deadline):
                     body = await request.read()
@@ -57,7 +58,7 @@ async def read_body(request: web.Request, media_types: Collection[str], *, bytes
     return body
 
 
-async def _say_continue(request: web.Request) -> None:
+async def say_continue(request: web.Request) -> None:
     """Ask a client that waits to be asked for its body; who is refused before need not send it."""
     expected = request.headers.get(hdrs.EXPECT)
     if expected is None or request.version < HttpVersion11:

@@ -32,6 +32,7 @@ from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.logins import Administers, Keys, OpenKey
+from service.operations import Chunk
 from service.passwords import Passwords
 from service.reviews import Agree, Compare
 from service.settings import Settings
@@ -70,6 +71,10 @@ class Engine(Protocol):
 
     async def export(self, query: OpenExport | ResumeExport) -> Stream:
         """Begin or resume an export."""
+        ...
+
+    async def chunk(self, query: Chunk) -> int | None:
+        """Return how many lines of a bulk load were answered under an idempotency key, None if none were."""
         ...
 
     async def settled(self) -> None:

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import hdrs, web
 from multidict import MultiMapping, istr
 
-from service.errors import MalformedError
+from service.errors import MalformedError, encode_problem
 from service.exports import OpenExport, ResumeExport
 from service.http import problems
 from service.http.call import CALL, Call
@@ -85,11 +85,11 @@ async def _cut(request: web.Request, response: web.StreamResponse, error: Except
     response.force_close()
     transport = request.transport
     if not isinstance(error, TimeoutError):
-        failure = problems.logged_failure(error, call.operation)
+        failure = problems.failure_of(error, call.operation)
         # Why it ends rests on the state as it is now.
         await call.engine.settled()
         with suppress(TimeoutError):
-            await _send(call, response, b'{"done":false,"problem":%s}\n' % problems.encode(failure))
+            await _send(call, response, b'{"done":false,"problem":%s}\n' % encode_problem(failure))
             if transport is not None:
                 transport.close()
             return

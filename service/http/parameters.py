@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
 from service.errors import MalformedError
 
+_T = TypeVar("_T")
 _NONE: MultiMapping[str] = MultiDict()
 _UNITS = {"codepoint": False, "utf16": True}
 _FLAGS = {"true": True, "false": False}
@@ -63,7 +65,16 @@ def in_utf16(found: MultiMapping[str]) -> bool:
     return _one_of(found, "offset_unit", _UNITS, "codepoint")
 
 
-def _one_of(found: MultiMapping[str], name: str, meanings: dict[str, bool], default: str) -> bool:
+def choice(found: MultiMapping[str], name: str, choices: Sequence[str]) -> str:
+    """Return a parameter that is one of some words, and the first of them if it is absent.
+
+    Raises:
+        MalformedError: It is none of them.
+    """
+    return _one_of(found, name, {one: one for one in choices}, choices[0])
+
+
+def _one_of(found: MultiMapping[str], name: str, meanings: dict[str, _T], default: str) -> _T:
     value = single(found, name) or default
     if value not in meanings:
         raise MalformedError(f"{name} is {value!r}, expected {' or '.join(meanings)}.")

@@ -8,28 +8,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 
-import msgspec
 import structlog
 from aiohttp import web
 
 import service.passwords
 import wal.errors
-from service.errors import DomainError, FieldError, MalformedError, TooLargeError
+from service.errors import DomainError, MalformedError, TooLargeError, encode_problem
 from service.http import failures
 
 _logger = structlog.get_logger(__name__)
 _RETRY_SECONDS = "1"
 _MEDIA_TYPE = "application/problem+json"
-
-
-class Problem(msgspec.Struct, omit_defaults=True):
-    """The body of an error response (RFC 9457)."""
-
-    type: str
-    status: int
-    title: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
 
 
 def respond(error: BaseException, request: str) -> web.Response:
@@ -39,31 +28,21 @@ def respond(error: BaseException, request: str) -> web.Response:
         error: Whatever ended the request.
         request: The id under which an error of the server's own is logged.
     """
-    failure = logged_failure(error, request)
+    failure = failure_of(error, request)
     response = web.Response(
-        status=failure.status, body=encode(failure), content_type=_MEDIA_TYPE, headers=_headers(failure)
+        status=failure.status, body=encode_problem(failure), content_type=_MEDIA_TYPE, headers=_headers(failure)
     )
     if isinstance(failure, failures.TooSlowError | failures.StoppingError):
         response.force_close()
     return response
 
 
-def logged_failure(error: BaseException, request: str) -> DomainError:
-    """Return what an error means to the client; one of the server's own is logged, under the request's id."""
+def failure_of(error: BaseException, request: str) -> DomainError:
+    """Return what an error means to the client; one of the server's own is logged under the request's id."""
     failure = to_failure(error)
     if isinstance(failure, failures.InternalError):
         _logger.error("request failed", request=request, exc_info=error)
     return failure
-
-
-def encode(failure: DomainError) -> bytes:
-    """Return the JSON of a problem."""
-    # A header field may hold bytes that are no text, and the detail repeats some of it.
-    detail = failure.detail.encode("utf-8", "backslashreplace").decode()
-    problem = Problem(f"/problems/{failure.name}", failure.status, failure.title, detail, failure.errors)
-    if not failure.members:
-        return msgspec.json.encode(problem)
-    return msgspec.json.encode({**failure.members, **msgspec.to_builtins(problem)})
 
 
 def to_failure(error: BaseException) -> DomainError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import api_keys, assigning, export, health, problems, projects, review, sessions, transactions, users
+from service.http import api_keys, assigning, bulk, export, health, problems, projects, review, sessions, transactions, users
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
@@ -52,6 +52,7 @@ def routes() -> list[web.RouteDef]:
         web.delete("/v1/users/{id}", USERS.delete),
         web.put("/v1/users/{id}/password", users.set_password),
         web.post("/v1/transactions", transactions.transact),
+        web.post("/v1/bulk", bulk.load),
         *_collection(PROJECTS),
         web.put("/v1/projects/{id}/members/{user_id}", projects.set_member),
         web.delete("/v1/projects/{id}/members/{user_id}", projects.remove_member),

@@ -69,6 +69,16 @@ ADJUDICATION: dict[str, Any] = {
     "reject": ["@ann@"],
     "replace": True,
 }
+TRANSACTION: dict[str, Any] = {
+    "operations": [
+        {"op": "create", "kind": "document", "ref": "d", "value": DOCUMENT},
+        {"op": "create", "kind": "annotation", "ref": "a", "value": {**SPAN, "document_id": "@d"}},
+        {"op": "create", "kind": "annotation", "value": {**RICH, "document_id": "@doc@"}},
+        {"op": "update", "kind": "annotation", "id": "@a", "if_match": 1, "value": {"label": "x"}},
+        {"op": "replace", "kind": "document", "id": "@doc@", "value": DOCUMENT},
+        {"op": "delete", "kind": "annotation", "id": "@ann@", "cascade": True},
+    ],
+}
 USER: dict[str, Any] = {"email": "new@example.org", "name": "N", "password": "correct horse battery"}
 LOGIN: dict[str, Any] = {"email": "@email@", "password": "correct horse battery"}
 
@@ -121,6 +131,9 @@ SHAPES: tuple[Shape, ...] = (
     Shape("GET", "/v1/projects/@proj@/agreement?label=person&annotator=@user@&annotator=@other@", None, 1),
     Shape("POST", "/v1/documents/@doc@/adjudication", ADJUDICATION, 4),
     Shape("POST", "/v1/documents/@doc@/adjudication?offset_unit=utf16", ADJUDICATION, 1),
+    Shape("POST", "/v1/transactions", TRANSACTION, 4),
+    Shape("POST", "/v1/transactions?offset_unit=utf16", TRANSACTION, 1),
+    Shape("POST", "/v1/bulk?results=all", TRANSACTION["operations"][0], 2),
     Shape("GET", "/v1/documents/@doc@/comparison?attributes=false&offset_unit=utf16", None, 2),
     Shape("GET", "/v1/users?email=@email@&role=member", None, 1),
     Shape("GET", "/v1/users/@user@", None, 1),

@@ -16,9 +16,11 @@ def fault_of(answer: Answer) -> str | None:
     """Return what is wrong with an answer, None if nothing is."""
     if answer.status >= 400:
         return _fault_of_refusal(answer)
-    if answer.body and answer.fields.get("content-type", "").startswith("application/json"):
+    media_type = answer.fields.get("content-type", "")
+    if answer.body and media_type in {"application/json", "application/x-ndjson"}:
         try:
-            json.loads(answer.body)
+            for whole in [answer.body] if media_type == "application/json" else answer.body.splitlines():
+                json.loads(whole)
         except ValueError as error:
             return f"{answer.status} with a body that is no JSON: {error}"
     return None

@@ -132,7 +132,8 @@ def draw(seed: int, number: int) -> Request:
     """Return request `number` of a seed; always the same."""
     chance = random.Random(f"{seed}:{number}")
     shape = chance.choices(SHAPES, _WEIGHTS)[0]
-    fields = {"Host": "a", "Authorization": "Bearer @token@", "Content-Type": "application/json"}
+    media_type = "application/x-ndjson" if shape.path.startswith("/v1/bulk") else "application/json"
+    fields = {"Host": "a", "Authorization": "Bearer @token@", "Content-Type": media_type}
     body = None if shape.body is None else encode(_body(chance, shape))
     method, path = shape.method, shape.path
     if chance.random() < 0.15:

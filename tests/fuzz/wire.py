@@ -100,4 +100,16 @@ async def _read(reader: asyncio.StreamReader, method: str) -> Answer:
     fields = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
     if method == "HEAD" or status in _WITHOUT_BODY:
         return Answer(version, status, fields, b"")
-    return Answer(version, status, fields, await reader.readexactly(int(fields["content-length"])))
+    return Answer(version, status, fields, await _read_body(reader, fields))
+
+
+async def _read_body(reader: asyncio.StreamReader, fields: dict[str, str]) -> bytes:
+    if "content-length" in fields:
+        return await reader.readexactly(int(fields["content-length"]))
+    if fields.get("transfer-encoding") != "chunked":
+        return await reader.read()
+    body = b""
+    while size := int((await reader.readuntil(b"\r\n")), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return body

@@ -23,6 +23,7 @@ from service.commands import (
 )
 from service.exports import OpenExport, ResumeExport, Stream
 from service.logins import Administers, Keys, OpenKey
+from service.operations import Chunk
 from service.reviews import Agree, Compare
 
 ACTOR = Actor(user_id="user_1", session_id="sess_1")
@@ -105,6 +106,10 @@ class FakeEngine:
     async def export(self, _query: OpenExport | ResumeExport) -> Stream:
         """Answer with the one stream."""
         return self.stream
+
+    async def chunk(self, _query: Chunk) -> int | None:
+        """Nothing was answered before."""
+        return None
 
     async def settled(self) -> None:
         """Nothing is ever under way."""

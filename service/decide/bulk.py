@@ -1,0 +1,142 @@
+"""Bulk loads: lines that are carried out each for itself, as many of them in one record as it should hold.
+
+A line that is refused changes nothing, and the others of its chunk go on. Each sees what those before it have changed,
+as in a transaction. A chunk ends where it would hold too much, before that line: so neither a record nor the turn of
+the loop in which it is decided becomes too long, whatever the lines do.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+
+import msgspec
+
+from service.commands import Outcome
+from service.decide.access import require_caller
+from service.decide.decision import OK, Context, Decision
+from service.decide.idempotency import refuse_reused_key
+from service.decide.steps import Decide, bytes_of, decided, overlaid, result_of
+from service.errors import DomainError, FieldError, InvalidError, TooLargeError, UnauthenticatedError, encode_problem
+from service.operations import Failure, Load, Loaded, Step, fingerprint_of
+from service.settings import LimitSettings
+from wal.change import Change
+
+_CHANGES_A_LINE = 4
+_ERRORS_MAX = 10
+_encode = msgspec.json.Encoder().encode
+
+
+def load(context: Context, command: Load, decide: Decide) -> Decision:
+    """Return what the next lines of a bulk load do; its outcome tells how many of them.
+
+    Args:
+        context: Of the decision.
+        command: The lines.
+        decide: Decides a command.
+
+    Raises:
+        UnauthenticatedError: Nobody is logged in any more.
+        KeyReusedError: The idempotency key belongs to other lines.
+    """
+    require_caller(context, command.actor)
+    refuse_reused_key(context, command)
+    inner, overlay = overlaid(context)
+    chunk = _Chunk(command, context.limits)
+    for place, step in enumerate(command.steps):
+        try:
+            chunk.require_name(step)
+            decision = decided(inner, step, chunk.ids, decide)
+        except UnauthenticatedError:
+            raise
+        except DomainError as error:
+            chunk.refuse(place, error)
+        else:
+            if not chunk.has_room_for(decision.changes):
+                break
+            overlay.put(decision.changes)
+            chunk.add(place, step, decision)
+        if chunk.is_full:
+            break
+    fingerprint = fingerprint_of(command.fingerprint, command.steps[: chunk.lines]) if command.fingerprint else None
+    return Decision(chunk.changes, Outcome(status=OK, body=chunk.body()), fingerprint)
+
+
+class _Chunk:
+    """What gathers of a chunk.
+
+    Attributes:
+        changes: Of the lines that were carried out.
+        lines: How many were carried out or refused.
+        ids: By name, of this chunk and those before.
+
+    Args:
+        command: Whose lines.
+        limits: In force.
+    """
+
+    def __init__(self, command: Load, limits: LimitSettings) -> None:
+        self.changes: list[Change] = []
+        self.lines = 0
+        self._new: dict[str, str] = {}
+        self.ids: Mapping[str, str] = ChainMap(self._new, command.refs)  # type: ignore[arg-type]
+        self._command = command
+        self._limits = limits
+        self._failed = 0
+        self._results: list[msgspec.Raw] = []
+        self._bytes = 0
+        self._result_bytes = 0
+        self._names_before = len(command.refs)
+
+    @property
+    def is_full(self) -> bool:
+        """It should hold no more, though another line might have had room."""
+        return (
+            len(self.changes) >= _CHANGES_A_LINE * self._limits.bulk_chunk_lines
+            or self._result_bytes >= self._limits.bulk_chunk_bytes
+        )
+
+    def require_name(self, step: Step) -> None:
+        """Make sure that the name of what a line makes is new.
+
+        Raises:
+            InvalidError: An earlier line has it.
+            TooLargeError: There are too many.
+        """
+        if step.ref is None:
+            return
+        if step.ref in self.ids:
+            raise InvalidError("The name is there twice.", [FieldError("/ref", "an earlier line has this name")])
+        if self._names_before + len(self._new) >= self._limits.bulk_refs_max:
+            limit = self._limits.bulk_refs_max
+            raise TooLargeError(f"The load has {limit} names, which is the limit.", [FieldError("/ref", "too many")])
+
+    def has_room_for(self, changes: list[Change]) -> bool:
+        """Tell if changes of one more line should be in this chunk; the first line's always."""
+        return not self.changes or self._bytes + bytes_of(changes) <= self._limits.bulk_chunk_bytes
+
+    def add(self, place: int, step: Step, decision: Decision) -> None:
+        """Take in a line that is carried out."""
+        self.lines += 1
+        self.changes += decision.changes
+        self._bytes += bytes_of(decision.changes)
+        if step.ref is not None:
+            self._new[step.ref] = decision.outcome.id
+        if self._command.tells_all:
+            self._tell(_encode(result_of(self._command.first + place, decision)))
+
+    def refuse(self, place: int, error: DomainError) -> None:
+        """Take in a line that is refused."""
+        self.lines += 1
+        self._failed += 1
+        told = type(error)(error.detail, error.errors[:_ERRORS_MAX], **error.members)
+        problem = msgspec.Raw(encode_problem(told))
+        self._tell(_encode(Failure(self._command.first + place, error.status, problem)))
+
+    def body(self) -> bytes:
+        """Return the answer."""
+        return _encode(Loaded(self.lines, self._failed, self._results, self._new))
+
+    def _tell(self, line: bytes) -> None:
+        self._results.append(msgspec.Raw(line))
+        self._result_bytes += len(line)

@@ -1,0 +1,142 @@
+"""Bulk loads: operations a line, carried out while they arrive, durable chunk by chunk."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from aiohttp import web
+
+from service.commands import IdempotencyKey
+from service.errors import DomainError, TooLargeError, encode_problem
+from service.http.body import LINES, media_type_of, say_continue
+from service.http.call import CALL
+from service.http.idempotency import flight, key_of
+from service.http.lines import Line, Lines
+from service.http.parameters import choice, in_utf16, parameters
+from service.http.problems import failure_of
+from service.http.results import Results
+from service.http.transactions import sender_of
+from service.operations import Chunk, Load, Loaded, Step, chunk_id, chunk_key
+from service.steps import step_of_line
+
+_decode = msgspec.json.Decoder(Loaded).decode
+
+
+class _Done(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last line: without it the response was cut."""
+
+    done: bool
+    lines: int
+    failed: int
+    sequence: int
+    omitted: int = 0
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    """The last line if the load ended before its end."""
+
+    problem: msgspec.Raw
+
+
+async def load(request: web.Request) -> web.StreamResponse:
+    """Carry out operations line by line: POST /v1/bulk."""
+    call = request[CALL]
+    media_type_of(request, LINES)
+    found = parameters(request, ("offset_unit", "results"))
+    tells_all = choice(found, "results", ("errors", "all")) == "all"
+    key = key_of(request, call.actor, b"")
+    loading = _Loading(request, key, tells_all=tells_all, utf16=in_utf16(found))
+    with flight(call.services.in_flight, key):
+        await say_continue(request)
+        return await loading.run()
+
+
+class _Loading:
+    """One load.
+
+    Args:
+        request: Whose body is loaded.
+        key: Of the whole request.
+        tells_all: Results of what succeeds are told too.
+        utf16: Offsets count UTF-16 units.
+    """
+
+    def __init__(self, request: web.Request, key: IdempotencyKey | None, *, tells_all: bool, utf16: bool) -> None:
+        self._call = request[CALL]
+        self._content = request.content
+        self._limits = self._call.services.settings.limits
+        self._key = key
+        self._tells_all = tells_all
+        self._sender = sender_of(self._call, utf16=utf16)
+        self._source = Lines(request)
+        limits = self._limits
+        self._results = Results(request, self._call.operation, limits.bulk_results_bytes, limits.body_seconds)
+        self._refs: dict[str, str] = {}
+        self._lines = 0
+        self._failed = 0
+        self._sequence = 0
+
+    async def run(self) -> web.StreamResponse:
+        """Load all lines and return the response.
+
+        Raises:
+            Exception: Whatever went wrong before anything was told; afterwards it is told in the last line.
+        """
+        try:
+            while await self._chunk():
+                pass
+        except asyncio.CancelledError:
+            await self._results.abandon()
+            raise
+        except Exception as error:
+            if not self._results.is_begun:
+                raise
+            return await self._cut(failure_of(error, self._call.operation))
+        done = _Done(True, self._lines, self._failed, self._sequence, self._results.omitted)
+        return await self._results.end(msgspec.json.encode(done))
+
+    async def _chunk(self) -> bool:
+        """Carry out the next lines; tell if there were any."""
+        call, known = self._call, None
+        if self._key is not None:
+            known = await call.engine.chunk(Chunk(actor=call.actor, id=chunk_id(self._key, self._lines)))
+        lines = await self._source.take(known or self._limits.bulk_chunk_lines, exactly=known is not None)
+        if not lines:
+            return False
+        outcome = await call.engine.submit(self._command(lines))
+        loaded = _decode(outcome.body)
+        self._source.put_back(lines[loaded.lines :])
+        self._lines += loaded.lines
+        self._failed += loaded.failed
+        self._refs.update(loaded.refs)
+        self._sequence = outcome.sequence
+        self._results.tell([bytes(line) for line in loaded.results])
+        # Chunks that change nothing wait for nothing: others must have their turn all the same.
+        await asyncio.sleep(0)
+        return True
+
+    def _command(self, lines: list[Line]) -> Load:
+        steps = tuple(map(self._step, lines))
+        return Load(
+            actor=self._call.actor,
+            operation=self._call.operation,
+            idempotency=None if self._key is None else chunk_key(self._key, self._lines, steps),
+            steps=steps,
+            first=self._lines,
+            refs=self._refs,
+            fingerprint="" if self._key is None else self._key.fingerprint,
+            tells_all=self._tells_all,
+        )
+
+    def _step(self, line: Line) -> Step:
+        if line.is_too_long:
+            detail = f"The line has {line.size} bytes, the limit is {self._limits.bulk_line_bytes}."
+            return Step(fault=TooLargeError(detail), line=b"%d bytes" % line.size)
+        return step_of_line(line.content, self._sender)
+
+    async def _cut(self, failure: DomainError) -> web.StreamResponse:
+        if not self._content.at_eof():
+            # Where the next request begins is known only to who reads on.
+            self._results.response.force_close()
+        return await self._results.end(msgspec.json.encode(_Failed(msgspec.Raw(encode_problem(failure)))))
