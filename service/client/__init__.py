@@ -2,6 +2,15 @@
 
 from service.client.client import Client
 from service.client.errors import ClientError, ConnectionLostError, ProblemError, UnexpectedAnswerError
+from service.client.operations import Operation
 from service.client.retries import RetryPolicy
 
-__all__ = ["Client", "ClientError", "ConnectionLostError", "ProblemError", "RetryPolicy", "UnexpectedAnswerError"]
+__all__ = [
+    "Client",
+    "ClientError",
+    "ConnectionLostError",
+    "Operation",
+    "ProblemError",
+    "RetryPolicy",
+    "UnexpectedAnswerError",
+]

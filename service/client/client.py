@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -13,8 +13,10 @@ from aiohttp import hdrs
 from service.client.assignments import Assignments
 from service.client.collection import Collection, Readable, decoded
 from service.client.exports import Exports
+from service.client.operations import BulkResult, Operation, OperationResult, Operations
 from service.client.retries import RetryPolicy
 from service.client.reviews import Reviews
+from service.client.streaming import Source
 from service.client.transport import Request, Sleep, Statistics, Transport, new_key
 from service.client.types import (
     Annotation,
@@ -92,6 +94,7 @@ class Client:
         self.assignments = Assignments(self._transport)
         self.reviews = Reviews(self._transport)
         self.exports = Exports(self._transport)
+        self._operations = Operations(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -191,6 +194,25 @@ class Client:
     async def merge_labels(self, project_id: str, old: Sequence[str], into: str) -> Project:
         """Make another label of some, in a project and in all its marks."""
         return await self._change_labels(project_id, "merge", {"from": list(old), "into": into})
+
+    async def transaction(
+        self, operations: Sequence[Operation], *, idempotency_key: str | None = None
+    ) -> list[OperationResult]:
+        """Carry out all operations, or none; see `Operations.transaction`."""
+        return await self._operations.transaction(operations, idempotency_key=idempotency_key)
+
+    async def bulk(
+        self,
+        operations: Source[Operation],
+        *,
+        on_result: Callable[[OperationResult], None] | None = None,
+        tells_all: bool = False,
+        idempotency_key: str | None = None,
+    ) -> BulkResult:
+        """Carry out operations one by one, however many, while they come; see `Operations.bulk`."""
+        return await self._operations.bulk(
+            operations, on_result=on_result, tells_all=tells_all, idempotency_key=idempotency_key
+        )
 
     async def status(self) -> dict[str, Any]:
         """Return what administrators may know of the server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,8 @@ import msgspec
 from aiohttp import hdrs
 
 from service.client.errors import ClientError, ConnectionLostError, Problem, ProblemError, UnexpectedAnswerError
-from service.client.transport import LOST, Request, Transport
+from service.client.retries import is_transient
+from service.client.transport import LOST, SUCCESS, Request, Transport, failure_of
 
 _PATH = "/v1/export"
 _CALL = f"GET {_PATH}"
@@ -68,7 +70,7 @@ class Exports:
         while True:
             request = Request(method=hdrs.METH_GET, path=_PATH, query=parameters)
             try:
-                async with self._transport.stream(request) as response:
+                async with self._answer(request) as response:
                     export_id = response.headers.get(_EXPORT_ID, "")
                     async for line in _lines(response):
                         have, tries = have + 1, 0
@@ -78,8 +80,34 @@ class Exports:
             except (ProblemError, *LOST) as error:
                 tries += 1
                 failure = error if isinstance(error, ProblemError) else ConnectionLostError(_CALL, tries, error, None)
-                if not await self._transport.may_retry(failure, tries):
+                pause = self._transport.policy.pause(tries, None) if _is_passing(failure) else None
+                if pause is None:
                     raise failure from error
+                self._transport.statistics.retries += 1
+                await self._transport.sleep(pause)
+
+    @asynccontextmanager
+    async def _answer(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request, and give its response to be read piece by piece; each must come in the time of a try."""
+        transport = self._transport
+        async with transport.opened().request(
+            request.method,
+            transport.url + request.path,
+            params=request.query,
+            headers=transport.headers_of(request),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_read=transport.timeout_seconds),
+        ) as response:
+            if response.status != SUCCESS:
+                raise failure_of(_CALL, response, await response.read(), None)
+            transport.statistics.requests += 1
+            yield response
+
+
+def _is_passing(failure: ClientError) -> bool:
+    if isinstance(failure, ProblemError):
+        return is_transient(failure.status, failure.name, repeatable=True)
+    return True
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[ExportLine]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -22,7 +21,7 @@ from service.client.retries import RetryPolicy, is_transient, retry_after
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _REPLAYED = "Idempotency-Replayed"
-_SUCCESS = 200
+SUCCESS = 200
 _REDIRECTION = 300
 _ERROR = 400
 # Others than connection errors: a timeout of any sort, an answer that ends too early.
@@ -86,6 +85,10 @@ class Transport:
         timeout_seconds: For each try.
         connections_max: At the same time.
         sleep: Waits; tests pass their own.
+
+    Attributes:
+        token: As above; it may change.
+        statistics: What was done so far.
     """
 
     def __init__(
@@ -101,10 +104,11 @@ class Transport:
         self.url = url.rstrip("/")
         self.token = token
         self.statistics = Statistics()
-        self._policy = policy
+        self.policy = policy
+        self.timeout_seconds = timeout_seconds
+        self.sleep = sleep
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._connections_max = connections_max
-        self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Answer:
@@ -124,37 +128,10 @@ class Transport:
                 self.statistics.requests += 1
                 self.statistics.replayed += outcome.replayed
                 return outcome
-            pause = self._policy.pause(tries, wait_seconds) if transient else None
+            pause = self.policy.pause(tries, wait_seconds) if transient else None
             if pause is None:
                 raise outcome
-            await self._sleep(pause)
-
-    @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request once, and give its response to be read piece by piece; each must come in the time of a try.
-
-        Raises:
-            ProblemError: The server refuses.
-            UnexpectedAnswerError: Something answers that is no Annolog server.
-        """
-        call = f"{request.method} {request.path}"
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=self._timeout.total)
-        async with self._requested(request, timeout) as response:
-            if not _SUCCESS <= response.status < _REDIRECTION:
-                raise _failure(call, response, await response.read(), request.idempotency_key)
-            self.statistics.requests += 1
-            yield response
-
-    async def may_retry(self, failure: ClientError, tries: int) -> bool:
-        """Wait, and tell if a request that does no harm twice, and failed after so many tries, is to be sent again."""
-        self.statistics.retries += 1
-        if isinstance(failure, ProblemError) and not is_transient(failure.status, failure.name, repeatable=True):
-            return False
-        pause = self._policy.pause(tries, None)
-        if pause is None:
-            return False
-        await self._sleep(pause)
-        return True
+            await self.sleep(pause)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -170,41 +147,38 @@ class Transport:
             # Nothing was sent if the connection never came about.
             harmless = request.repeatable or isinstance(error, aiohttp.ClientConnectorError)
             return ConnectionLostError(call, tries, error, request.idempotency_key), None, harmless
-        if _SUCCESS <= response.status < _REDIRECTION:
+        if SUCCESS <= response.status < _REDIRECTION:
             replayed = response.headers.get(_REPLAYED) == "true"
             return Answer(status=response.status, body=body, replayed=replayed), None, False
-        failure = _failure(call, response, body, request.idempotency_key)
+        failure = failure_of(call, response, body, request.idempotency_key)
         name = failure.name if isinstance(failure, ProblemError) else ""
         transient = is_transient(response.status, name, repeatable=request.repeatable)
         return failure, retry_after(response.headers.get(hdrs.RETRY_AFTER)), transient
 
     async def _exchange(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
-        async with self._requested(request, self._timeout) as response:
+        headers = self.headers_of(request)
+        if request.body is not None:
+            headers[hdrs.CONTENT_TYPE] = request.media_type
+        # As a file, because aiohttp warns of large bytes.
+        data = None if request.body is None else io.BytesIO(request.body)
+        url = self.url + request.path
+        session = self.opened()
+        async with session.request(
+            request.method, url, params=request.query, data=data, headers=headers, allow_redirects=False
+        ) as response:
             return response, await response.read()
 
-    def _requested(
-        self, request: Request, timeout: aiohttp.ClientTimeout
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def headers_of(self, request: Request) -> dict[str, str]:
+        """Return the header fields of a request, but for those of its body."""
         headers = dict(request.headers)
         if self.token is not None:
             headers[hdrs.AUTHORIZATION] = f"Bearer {self.token}"
         if request.idempotency_key is not None:
             headers[IDEMPOTENCY_KEY] = request.idempotency_key
-        if request.body is not None:
-            headers[hdrs.CONTENT_TYPE] = request.media_type
-        # As a file, because aiohttp warns of large bytes.
-        data = None if request.body is None else io.BytesIO(request.body)
-        return self._opened().request(
-            request.method,
-            self.url + request.path,
-            params=request.query,
-            data=data,
-            headers=headers,
-            allow_redirects=False,
-            timeout=timeout,
-        )
+        return headers
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def opened(self) -> aiohttp.ClientSession:
+        """Return the session, which is made at the first request."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections_max)
             self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
@@ -216,7 +190,8 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def _failure(call: str, response: aiohttp.ClientResponse, body: bytes, key: str | None) -> ClientError:
+def failure_of(call: str, response: aiohttp.ClientResponse, body: bytes, key: str | None) -> ClientError:
+    """Return the error that a response tells of."""
     if response.status < _ERROR:
         # Followed, a mutation might be done elsewhere; taken for an answer, it would seem to be done.
         location = response.headers.get(hdrs.LOCATION, "nowhere")

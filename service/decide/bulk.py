@@ -24,6 +24,8 @@ from wal.change import Change
 
 _CHANGES_A_LINE = 4
 _ERRORS_MAX = 10
+_FAILED_MAX = 25
+"""Lines that fail a chunk: to tell why can take longer than to carry them out."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -94,6 +96,7 @@ class _Chunk:
         return (
             len(self.changes) >= _CHANGES_A_LINE * self._limits.bulk_chunk_lines
             or self._result_bytes >= self._limits.bulk_chunk_bytes
+            or self._failed >= _FAILED_MAX
         )
 
     def require_name(self, step: Step) -> None:

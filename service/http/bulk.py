@@ -72,6 +72,7 @@ class _Loading:
         self._source = Lines(request)
         limits = self._limits
         self._results = Results(request, self._call.operation, limits.bulk_results_bytes, limits.body_seconds)
+        self._left: tuple[Step, ...] = ()
         self._refs: dict[str, str] = {}
         self._lines = 0
         self._failed = 0
@@ -101,12 +102,12 @@ class _Loading:
         call, known = self._call, None
         if self._key is not None:
             known = await call.engine.chunk(Chunk(actor=call.actor, id=chunk_id(self._key, self._lines)))
-        lines = await self._source.take(known or self._limits.bulk_chunk_lines, exactly=known is not None)
-        if not lines:
+        steps = await self._take(known)
+        if not steps:
             return False
-        outcome = await call.engine.submit(self._command(lines))
+        outcome = await call.engine.submit(self._command(steps))
         loaded = _decode(outcome.body)
-        self._source.put_back(lines[loaded.lines :])
+        self._left = steps[loaded.lines :] + self._left
         self._lines += loaded.lines
         self._failed += loaded.failed
         self._refs.update(loaded.refs)
@@ -116,8 +117,16 @@ class _Loading:
         await asyncio.sleep(0)
         return True
 
-    def _command(self, lines: list[Line]) -> Load:
-        steps = tuple(map(self._step, lines))
+    async def _take(self, known: int | None) -> tuple[Step, ...]:
+        """Return the lines that come next: of a chunk that was answered before as many as it had."""
+        count = known or self._limits.bulk_chunk_lines
+        steps, self._left = self._left[:count], self._left[count:]
+        if len(steps) < count:
+            lines = await self._source.take(count - len(steps), waits=not steps, exactly=known is not None)
+            steps += tuple(map(self._step, lines))
+        return steps
+
+    def _command(self, steps: tuple[Step, ...]) -> Load:
         return Load(
             actor=self._call.actor,
             operation=self._call.operation,

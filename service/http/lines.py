@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
@@ -52,7 +51,7 @@ class Lines:
         self._ended = False
         self._since = 0.0
 
-    async def take(self, count: int, *, exactly: bool = False) -> list[Line]:
+    async def take(self, count: int, *, waits: bool = True, exactly: bool = False) -> list[Line]:
         """Return the next lines; none at the end.
 
         They are fewer than `count` if the body ends, if they are large together, or if nothing more arrives for a
@@ -60,6 +59,7 @@ class Lines:
 
         Args:
             count: At most.
+            waits: The first one is waited for longer than a moment.
             exactly: They are fewer only if the body ends.
 
         Raises:
@@ -76,12 +76,8 @@ class Lines:
                 size += taken[-1].size
             if self._ready or len(taken) == count or self._ended:
                 return taken
-            if not await self._arrives(waits=exactly or not taken):
+            if not await self._arrives(waits=exactly or (waits and not taken)):
                 return taken
-
-    def put_back(self, lines: Sequence[Line]) -> None:
-        """Let lines that were taken be the next ones again."""
-        self._ready.extendleft(reversed(lines))
 
     async def _arrives(self, *, waits: bool) -> bool:
         """Take in what arrives next; tell if anything did within a moment, or within the time of a line if `waits`."""
