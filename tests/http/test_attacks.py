@@ -58,6 +58,34 @@ async def test_the_ids_of_another_open_nothing(
     assert (await anna.call("GET", f"/v1/{collection}/{entity['id']}")).json == entity
 
 
+@pytest.mark.parametrize("collection", COLLECTIONS)
+@pytest.mark.parametrize("op", ["update", "replace", "delete"])
+async def test_operations_open_nothing_either(
+    owned: dict[str, dict[str, Any]], bert: Member, anna: Member, collection: str, op: str
+) -> None:
+    """In a transaction or a bulk load, by id or by what points there, what is somebody else's never was."""
+    entity = (await anna.call("GET", f"/v1/{collection}/{owned[collection]['id']}")).json
+    nothing = f"{entity['id'][:-1]}{'0' if entity['id'][-1] != '0' else '1'}"
+    value = {"update": {}, "replace": {key: entity[key] for key in entity if key not in {"id", "version"}}}.get(op)
+
+    async def attempt(key: str) -> tuple[Answer, Any]:
+        operation = {"op": op, "kind": collection[:-1], "id": key, **({} if value is None else {"value": value})}
+        whole = await bert.call("POST", "/v1/transactions", {"operations": [operation]})
+        line = msgspec.json.encode(operation)
+        loaded = await bert.call("POST", "/v1/bulk", data=line, headers={"Content-Type": "application/x-ndjson"})
+        told = msgspec.json.decode(loaded.data.splitlines()[0])
+        assert told["status"] == whole.status
+        return whole, told["problem"]
+
+    answer, problem = await attempt(entity["id"])
+    assert (answer.status, answer.problem, problem["type"]) == (404, "not-found", "/problems/not-found")
+    if op != "replace":
+        unknown, other = await attempt(nothing)
+        assert without_id(answer, entity["id"]) == without_id(unknown, nothing)
+        assert str(problem).replace(entity["id"], "ID") == str(other).replace(nothing, "ID")
+    assert (await anna.call("GET", f"/v1/{collection}/{entity['id']}")).json == entity
+
+
 @pytest.mark.parametrize("collection", ["extractions", "annotations"])
 async def test_marks_are_not_put_on_the_document_of_another(
     owned: dict[str, dict[str, Any]], bert: Member, collection: str

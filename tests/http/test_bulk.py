@@ -170,6 +170,7 @@ async def test_the_same_lines_under_the_same_key_are_carried_out_once(ada: Membe
     body += lines_of(create("annotation", document_id="@d", start=0, end=5))
     headers = {"Idempotency-Key": "k"}
     first = await load(ada, body, "?results=all", headers)
+    await ada.create("/v1/projects", name="meanwhile")
     again = await load(ada, body, "?results=all", headers)
     assert again.data == first.data
     assert told(again)[1]["lines"] == 11

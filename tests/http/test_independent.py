@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.harness import PASSWORD, Client, Member, open_app
@@ -243,3 +244,28 @@ async def test_assignments_tell_nothing_of_annotations_that_are_hidden(tmp_path:
         # What somebody says of how far they are is for all to see.
         await scene.bob.call("POST", f"{scene.project}/next", {})
         assert await told() != before
+
+
+async def test_operations_tell_nothing_of_what_is_hidden(scene: Scene) -> None:
+    """Of a transaction and of a bulk load, though earlier operations were the annotator's own."""
+    document_id = scene.document.rpartition("/")[2]
+    own = {"op": "create", "kind": "annotation", "value": {"document_id": document_id, **SPAN}}
+    arguments = [{"role": "x", "target": scene.of_ada}, {"role": "y", "target": scene.of_bob}]
+    attempts: list[tuple[dict[str, Any], int]] = [
+        ({"op": "delete", "kind": "annotation", "id": scene.of_bob}, 404),
+        ({"op": "update", "kind": "annotation", "id": scene.of_bob, "value": {"label": "x"}}, 404),
+        ({"op": "replace", "kind": "annotation", "id": scene.of_bob, "value": own["value"]}, 404),
+        ({"op": "create", "kind": "annotation", "value": {"document_id": document_id, "arguments": arguments}}, 422),
+    ]
+    for operation, status in attempts:
+        answer = await scene.ada.call("POST", "/v1/transactions", {"operations": [own, operation]})
+        assert answer.status == status, answer.data
+        if operation["op"] != "replace":
+            never = scene.of_bob[:-1] + ("0" if scene.of_bob[-1] != "0" else "1")
+            other = msgspec.json.decode(msgspec.json.encode(operation).replace(scene.of_bob.encode(), never.encode()))
+            unknown = await scene.ada.call("POST", "/v1/transactions", {"operations": [own, other]})
+            assert unknown.data.decode().replace(never, "ID") == answer.data.decode().replace(scene.of_bob, "ID")
+        lines = msgspec.json.encode(own) + b"\n" + msgspec.json.encode(operation)
+        headers = {"Content-Type": "application/x-ndjson"}
+        loaded = await scene.ada.call("POST", "/v1/bulk", data=lines, headers=headers)
+        assert [msgspec.json.decode(line).get("status") for line in loaded.data.splitlines()] == [status, None]

@@ -116,6 +116,16 @@ def test_a_chunk_ends_when_its_lines_have_changed_much() -> None:
     assert world.state.counts["document"] == 1
 
 
+def test_a_chunk_ends_when_many_lines_have_failed() -> None:
+    """To tell why may take long; at the limit it goes on."""
+    world = World()
+    ada = world.user("ada@example.org")
+    wrong = Step(command=Delete(actor=ada, operation="t", kind="document", id=world.ids.new("doc")))
+    fine = titled(world, ada, "t")
+    assert carry_out(world, load_of(ada, (*[wrong] * 24, *fine, *[wrong] * 3))).lines == 26
+    assert carry_out(world, load_of(ada, (*[wrong] * 30,))).lines == 25
+
+
 def test_nobody_loads_anything_who_is_not_logged_in() -> None:
     """That is no matter of single lines."""
     world = World()
