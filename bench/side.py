@@ -28,8 +28,9 @@ from bench.memory_log import MemoryLog
 from bench.scale.callbacks import Callbacks
 from service import clock
 from service.app import make_app, make_runner, make_services
-from service.engine import Engine, Log
+from service.engine import Engine
 from service.kinds import KINDS
+from service.seams import Log
 from service.settings import load
 from service.state.state import State, index_fields
 from wal.compactor import Compactor

@@ -8,7 +8,6 @@ of it waits until it is durable, refusals too.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import msgspec
 
@@ -44,58 +43,11 @@ from service.operations import Chunk, Load, Step
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
+from service.seams import Clock, Log
 from service.settings import LimitSettings
 from service.state.state import State
 from wal.change import Change
 from wal.errors import RecordTooLargeError
-
-
-class Clock(Protocol):
-    """Where the time comes from."""
-
-    def __call__(self) -> int:
-        """Return microseconds since 1970 UTC."""
-        ...
-
-
-class Log(Protocol):
-    """What the engine needs of a log: `wal.log.Log`, or one of tests and benchmarks that stores nothing."""
-
-    @property
-    def sequence(self) -> int:
-        """Of the last record that was appended."""
-        ...
-
-    @property
-    def durable(self) -> int:
-        """Of the last record that is known to be synced."""
-        ...
-
-    @property
-    def time(self) -> int:
-        """Of the last record that was appended, in microseconds since 1970 UTC."""
-        ...
-
-    @property
-    def is_filling(self) -> bool:
-        """There is no room yet."""
-        ...
-
-    async def room(self) -> None:
-        """Return when there is room, or it is known that there is none."""
-        ...
-
-    def admit(self) -> None:
-        """Make sure that a record can be appended."""
-        ...
-
-    def append(self, changes: list[Change], *, time: int, actor: str | None, operation: str) -> int:
-        """Queue a record and return its sequence."""
-        ...
-
-    async def wait(self, sequence: int) -> None:
-        """Return once it is durable."""
-        ...
 
 
 class _Owner(msgspec.Struct):

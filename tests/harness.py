@@ -23,10 +23,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from service.app import make_app, make_runner, make_services
 from service.clock import now
-from service.engine import Clock, Engine
+from service.engine import Engine
 from service.http.call import Engine as EngineSeam
 from service.http.call import Services
 from service.kinds import KINDS
+from service.seams import Clock
 from service.settings import Settings, load
 from service.state.state import State
 from wal.opening import open_log
