@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX_LENGTH = 26
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(5 * (_SUFFIX_LENGTH - 2), -1, -10)
 _SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{{_SUFFIX_LENGTH - 1}}}")
 _COUNTER_BITS = 12
 _RANDOM_BYTES = 8
@@ -60,5 +62,5 @@ def has_form(id: str, prefix: str) -> bool:  # noqa: A002 - the member's name in
 
 
 def _encode(number: int) -> str:
-    shifts = range(5 * (_SUFFIX_LENGTH - 1), -1, -5)
-    return "".join(_ALPHABET[number >> shift & 31] for shift in shifts)
+    # Two characters at a time: every entity that is created needs this.
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
