@@ -5,6 +5,7 @@ What is wrong with one is not raised but kept in its step: it is told when its t
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -66,8 +67,8 @@ class Sender(msgspec.Struct, frozen=True):
     utf16: bool
 
 
-def steps_of_transaction(body: bytes, sender: Sender) -> tuple[Step, ...] | Invalid:
-    """Return the operations of a transaction.
+def steps_of_transaction(body: bytes, sender: Sender) -> Generator[None, None, tuple[Step, ...] | Invalid]:
+    """Return the operations of a transaction, in steps: their values may hold much.
 
     Raises:
         MalformedError: It is not JSON, or a value is nested too deeply or holds too many items.
@@ -82,7 +83,11 @@ def steps_of_transaction(body: bytes, sender: Sender) -> tuple[Step, ...] | Inva
             f"The transaction has {len(found.operations)} operations, the limit is {limit}. "
             "Divide it, or use POST /v1/bulk if they need not be done together."
         )
-    return tuple(_step(operation, sender) for operation in found.operations)
+    steps = []
+    for operation in found.operations:
+        yield
+        steps.append(_step(operation, sender))
+    return tuple(steps)
 
 
 def step_of_line(line: bytes, sender: Sender) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 
 import msgspec
 from aiohttp import web
@@ -18,6 +19,7 @@ from service.http.problems import failure_of
 from service.http.results import Results
 from service.http.transactions import sender_of
 from service.operations import Chunk, Load, Loaded, Step, chunk_id, chunk_key
+from service.slices import in_slices
 from service.steps import step_of_line
 
 _decode = msgspec.json.Decoder(Loaded).decode
@@ -100,6 +102,8 @@ class _Loading:
     async def _chunk(self) -> bool:
         """Carry out the next lines; tell if there were any."""
         call, known = self._call, None
+        # Who sends without a pause would be let in once and for all.
+        call.services.gate.enter()
         if self._key is not None:
             known = await call.engine.chunk(Chunk(actor=call.actor, id=chunk_id(self._key, self._lines)))
         steps = await self._take(known)
@@ -123,7 +127,7 @@ class _Loading:
         steps, self._left = self._left[:count], self._left[count:]
         if len(steps) < count:
             lines = await self._source.take(count - len(steps), waits=not steps, exactly=known is not None)
-            steps += tuple(map(self._step, lines))
+            steps += await in_slices(self._steps(lines))
         return steps
 
     def _command(self, steps: tuple[Step, ...]) -> Load:
@@ -137,6 +141,13 @@ class _Loading:
             fingerprint="" if self._key is None else self._key.fingerprint,
             tells_all=self._tells_all,
         )
+
+    def _steps(self, lines: list[Line]) -> Generator[None, None, tuple[Step, ...]]:
+        steps = []
+        for line in lines:
+            yield
+            steps.append(self._step(line))
+        return tuple(steps)
 
     def _step(self, line: Line) -> Step:
         if line.is_too_long:

@@ -11,6 +11,7 @@ from service.http.idempotency import key_of
 from service.http.parameters import in_utf16, parameters
 from service.http.responses import results_response
 from service.operations import Transact
+from service.slices import in_slices
 from service.steps import Sender, steps_of_transaction
 
 
@@ -23,7 +24,7 @@ async def transact(request: web.Request) -> web.Response:
         actor=call.actor,
         operation=call.operation,
         idempotency=key_of(request, call.actor, body),
-        steps=steps_of_transaction(body, sender),
+        steps=await in_slices(steps_of_transaction(body, sender)),
     )
     return results_response(await submit(call, command))
 

@@ -52,8 +52,12 @@ def ada(world: World) -> Actor:
 def command_of(world: World, actor: Actor | None, *operations: Any, utf16: bool = False) -> Transact:
     """Return the command that a body makes."""
     sender = Sender(actor, "t", world.ids, world.limits, utf16)
-    steps = steps_of_transaction(msgspec.json.encode({"operations": operations}), sender)
-    return Transact(actor=actor, operation="t", steps=steps)
+    decoding = steps_of_transaction(msgspec.json.encode({"operations": operations}), sender)
+    try:
+        while True:
+            next(decoding)
+    except StopIteration as end:
+        return Transact(actor=actor, operation="t", steps=end.value)
 
 
 def transact(world: World, actor: Actor | None, *operations: Any, utf16: bool = False) -> list[dict[str, Any]]:
