@@ -138,6 +138,8 @@ def _form_errors(operation: Operation) -> list[FieldError]:
         errors.append(FieldError("/value", "must be absent: a deletion has none"))
     if operation.ref is not None and not is_new:
         errors.append(FieldError("/ref", f"must be absent: {operation.op} makes nothing that could have a name"))
+    if operation.ref is not None and (operation.id or "").startswith("@"):
+        errors.append(FieldError("/ref", f"must be absent: {operation.id} is a name already"))
     if operation.if_match is not None and operation.op == "create":
         errors.append(FieldError("/if_match", "must be absent: what is created has no version yet"))
     if operation.cascade and operation.op != "delete":

@@ -47,7 +47,7 @@ def with_ids(step: Step, command: Single, ids: Mapping[str, str]) -> Single:
     if not names:
         return command
     errors = [
-        FieldError(pointer, f"{shown(name)} found, and no operation before or beside it has that ref")
+        FieldError(pointer, f"{shown(name)} found, and nothing that it could stand for has that ref")
         for pointer, name in names
         if name[1:] not in ids
     ]

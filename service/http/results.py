@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from service.http.middleware import decorate
 
 MEDIA_TYPE = "application/x-ndjson"
+_PIECE_BYTES = 64 * 1024
 
 
 class Results:
@@ -23,7 +24,7 @@ class Results:
         request: That is answered.
         operation: The request's id.
         bytes_max: Of lines that wait to be sent.
-        seconds: In which the client must read what is on its way.
+        seconds: In which the client must read on, once all is done.
     """
 
     def __init__(self, request: web.Request, operation: str, bytes_max: int, seconds: float) -> None:
@@ -37,6 +38,7 @@ class Results:
         self._queued = 0
         self._wanted = asyncio.Event()
         self._ended = False
+        self._deadline: asyncio.Timeout | None = None
         self._sending: asyncio.Task[None] | None = None
 
     @property
@@ -62,6 +64,7 @@ class Results:
         self.tell(())
         self._put(last)
         self._ended = True
+        self._wait_on()
         if self._sending is None:
             raise AssertionError("the task was made before")
         try:
@@ -85,14 +88,28 @@ class Results:
         self._wanted.set()
 
     async def _send(self) -> None:
+        async with asyncio.timeout(None) as deadline:
+            self._deadline = deadline
+            try:
+                await self._send_all()
+            finally:
+                self._deadline = None
+
+    async def _send_all(self) -> None:
+        self._wait_on()
         await self.response.prepare(self._request)
         while not (self._ended and not self._queue):
             await self._wanted.wait()
             self._wanted.clear()
             data = b"".join(self._queue)
             self._queue.clear()
-            async with asyncio.timeout(self._seconds):
-                await self.response.write(data)
+            for start in range(0, len(data), _PIECE_BYTES):
+                await self.response.write(data[start : start + _PIECE_BYTES])
+                self._wait_on()
             self._queued -= len(data)
-        async with asyncio.timeout(self._seconds):
-            await self.response.write_eof()
+        await self.response.write_eof()
+
+    def _wait_on(self) -> None:
+        """Give the client its time anew, if it has nothing left to do but to read."""
+        if self._ended and self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)

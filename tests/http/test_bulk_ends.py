@@ -112,6 +112,30 @@ async def test_who_never_reads_loses_the_connection_and_the_key_is_free(tmp_path
         writer.transport.abort()
 
 
+async def test_who_reads_late_is_told_the_end_all_the_same(tmp_path: Path) -> None:
+    """However long the load took: its time to read begins with the end."""
+    flags = {"limits": {"body_seconds": 0.4, "bulk_results_bytes": 1024}}
+    number = 40_000
+    async with open_engine(tmp_path, flags) as engine, serve(engine, flags) as client:
+        ada = await Member(client).join("ada@example.org")
+        reader, writer = await connected(client)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        head = (
+            f"POST /v1/bulk HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {ada.token}\r\nContent-Type: {NDJSON}\r\n"
+            f"Content-Length: {4 * (number + 8)}\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(head.encode() + b"[1]\n" * number)
+        for _ in range(8):
+            await asyncio.sleep(0.15)
+            writer.write(b"[1]\n")
+            await writer.drain()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answer = await reader.read()
+        writer.close()
+    assert b'"done":true' in answer
+    assert b'"omitted":' in answer
+
+
 async def test_a_client_may_wait_to_be_asked_for_its_lines(tmp_path: Path) -> None:
     """`Expect: 100-continue` is met when all that needs no body was checked."""
     async with open_engine(tmp_path) as engine, serve(engine) as client:
