@@ -114,8 +114,8 @@ async def test_who_never_reads_loses_the_connection_and_the_key_is_free(tmp_path
 
 async def test_who_reads_late_is_told_the_end_all_the_same(tmp_path: Path) -> None:
     """However long the load took: its time to read begins with the end."""
-    flags = {"limits": {"body_seconds": 0.4, "bulk_results_bytes": 1024}}
-    number = 40_000
+    flags = {"limits": {"body_seconds": 0.4, "bulk_results_bytes": 40_000_000}}
+    number = 60_000
     async with open_engine(tmp_path, flags) as engine, serve(engine, flags) as client:
         ada = await Member(client).join("ada@example.org")
         reader, writer = await connected(client)
@@ -133,7 +133,7 @@ async def test_who_reads_late_is_told_the_end_all_the_same(tmp_path: Path) -> No
         answer = await reader.read()
         writer.close()
     assert b'"done":true' in answer
-    assert b'"omitted":' in answer
+    assert b'"omitted"' not in answer
 
 
 async def test_a_client_may_wait_to_be_asked_for_its_lines(tmp_path: Path) -> None:
