@@ -12,8 +12,8 @@ ANSWERS = (
     Mutant(
         "a change is answered before it is durable",
         "service/engine.py",
-        "        await self._log.wait(sequence)\n        return msgspec",
-        "        return msgspec",
+        "        await self._log.wait(sequence)\n        if outcome.replayed",
+        "        if outcome.replayed",
         _ENGINE,
     ),
     Mutant(
