@@ -171,35 +171,35 @@ async def test_a_refusal_that_stays_is_raised(scripted: Start) -> None:
 @pytest.mark.timeout(120)
 async def test_a_load_goes_on_over_kills(tmp_path: Path) -> None:
     """Nothing is missing and nothing is there twice, though the server was killed again and again meanwhile."""
-    number = 3000
-    process = Process(tmp_path / "data", environment={"ANNOLOG_LIMITS__BULK_CHUNK_LINES": "20"})
+    number = 8000
+    environment = {"ANNOLOG_LIMITS__BULK_CHUNK_LINES": "20"}
+    process = Process(tmp_path / "data", environment=environment)
     try:
         await process.start()
+        fixed = Process(tmp_path / "data", "--port", process.url.rpartition(":")[2], environment=environment)
         policy = RetryPolicy(tries=100, pause_seconds=0.1, pause_seconds_max=0.3)
         async with Client(process.url, policy=policy) as client:
             await client.register(EMAIL, PASSWORD)
             await client.login(EMAIL, PASSWORD)
             operations = [Operation.create(DocumentDraft(title=str(place))) for place in range(number)]
-            port = process.url.rpartition(":")[2]
-            fixed = Process(tmp_path / "data", "--port", port, environment={"ANNOLOG_LIMITS__BULK_CHUNK_LINES": "20"})
-            loading = asyncio.create_task(client.bulk(operations, tells_all=True))
-            kills = 0
+            far_enough = {place: asyncio.Event() for place in (100, 1500, 3000)}
+
+            def take(result: OperationResult) -> None:
+                if result.index in far_enough:
+                    far_enough[result.index].set()
+
+            loading = asyncio.create_task(client.bulk(operations, on_result=take, tells_all=True))
             try:
-                while kills < 3 and not loading.done():
-                    before = client.statistics.retries
-                    await asyncio.sleep(0.15)
-                    (process if not kills else fixed).kill()
-                    kills += 1
+                for place, reached in far_enough.items():
+                    await reached.wait()
+                    (process if place == 100 else fixed).kill()
                     await fixed.start()
-                    while client.statistics.retries == before and not loading.done():
-                        await asyncio.sleep(0.01)
                 done = await loading
             finally:
+                loading.cancel()
                 fixed.close()
-                if not loading.done():
-                    loading.cancel()
             assert (done.lines, done.failed) == (number, 0)
-            assert client.statistics.retries > 0
+            assert client.statistics.retries >= 3
     finally:
         process.close()
     again = Process(tmp_path / "data")
