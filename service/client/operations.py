@@ -8,19 +8,21 @@ from typing import Any, Literal, Self
 import msgspec
 from aiohttp import hdrs
 
+from service.client.assignments import AssignmentDraft
 from service.client.collection import decoded
 from service.client.errors import Problem
 from service.client.streaming import Source, stream
 from service.client.transport import Request, Transport, new_key
 from service.client.types import AnnotationDraft, DocumentDraft, ExtractionDraft, Part, ProjectDraft
 
-Draft = ProjectDraft | DocumentDraft | ExtractionDraft | AnnotationDraft
-Kind = Literal["project", "document", "extraction", "annotation"]
+Draft = ProjectDraft | DocumentDraft | ExtractionDraft | AnnotationDraft | AssignmentDraft
+Kind = Literal["project", "document", "extraction", "annotation", "assignment"]
 _KINDS: Mapping[type, Kind] = {
     ProjectDraft: "project",
     DocumentDraft: "document",
     ExtractionDraft: "extraction",
     AnnotationDraft: "annotation",
+    AssignmentDraft: "assignment",
 }
 _TRANSACTIONS = "/v1/transactions"
 _BULK = "/v1/bulk"

@@ -30,6 +30,7 @@ from service.kinds import KINDS
 from service.operations import Single, Step, Transact
 from service.state.state import State
 from service.steps import Sender, steps_of_transaction
+from tests.service.decide.team import Team
 from tests.service.decide.test_random import Player
 from tests.service.decide.world import TEXT, World, assert_same
 
@@ -332,6 +333,23 @@ def test_what_frees_a_value_lets_the_next_have_it(world: World, ada: Actor) -> N
         {"op": "update", "kind": "document", "id": held, "value": {}},
     )
     assert "deleted" in error.detail
+
+
+def test_assignments_are_given_and_moved_on(world: World) -> None:
+    """A document with who is to annotate it; what is skipped is free again for the one who skipped it."""
+    team = Team()
+    world, owner = team.world, team.actors["owner"]
+    give = create("assignment", document_id="@d", user_id=team.id("annotator"))
+    document = create("document", "d", project_id=team.project)
+    refused(world, owner, TakenError, "/operations/2/value/user_id", document, give, give)
+    made = transact(world, owner, document, {**give, "ref": "a"})
+    moves = [
+        {"op": "update", "kind": "assignment", "id": made[1]["id"], "value": {"state": state}}
+        for state in ("in_progress", "skipped", "in_progress", "done")
+    ]
+    moved = transact(world, team.actors["annotator"], *moves)
+    assert [one["version"] for one in moved] == [2, 3, 4, 5]
+    assert world.value("assignment", made[1]["id"])["state"] == "done"
 
 
 def test_a_member_sees_and_does_no_more_than_by_requests(world: World, ada: Actor) -> None:
