@@ -107,7 +107,7 @@ class Exporting:
         """
         context = self._context(query.actor)
         user_id = require_user(context, query.actor)
-        rows, scopes = _selected(context, user_id, query)
+        rows, scopes = _selected(self._state, context, user_id, query)
         self._make_room(context.limits.exports_max)
         frozen = Frozen(self._state, rows, context.limits.export_kept_bytes)
         held = self._held[query.export_id] = _Held(user_id, frozen, _grants(context, user_id, scopes))
@@ -192,9 +192,11 @@ def _grants(context: Context, user_id: str, scopes: tuple[str, ...] | Grants) ->
     return {scope: (role_in(context, user_id, scope), hides_others(context, user_id, scope)) for scope in scopes}
 
 
-def _selected(context: Context, user_id: str, query: OpenExport) -> tuple[dict[str, BitMap], tuple[str, ...]]:
+def _selected(
+    state: State, context: Context, user_id: str, query: OpenExport
+) -> tuple[dict[str, BitMap], tuple[str, ...]]:
     """Return the rows of each kind that a user may see of what is asked for, and the scopes that they are of."""
-    tables = context.state.tables
+    tables = state.tables
     documents: tuple[str, ...] | None = None
     filters: dict[str, tuple[str, ...]]
     scopes: tuple[str, ...]

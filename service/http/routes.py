@@ -5,7 +5,19 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.http import api_keys, assigning, bulk, export, health, problems, projects, review, sessions, transactions, users
+from service.http import (
+    api_keys,
+    assigning,
+    bulk,
+    export,
+    health,
+    problems,
+    projects,
+    review,
+    sessions,
+    transactions,
+    users,
+)
 from service.http.collections import Collection
 from service.http.documents import Documents, Nested
 from service.http.users import Users
