@@ -218,7 +218,7 @@ class SetPassword(Command, frozen=True, kw_only=True):
 
 
 class Expire(Command, frozen=True, kw_only=True):
-    """Maintenance: delete sessions, API keys and idempotency entries that are past their time, `limit` at most."""
+    """Maintenance: delete sessions, API keys, locks and answers that are past their time, `limit` at most."""
 
     limit: int
     idempotency_lifetime_us: int

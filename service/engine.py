@@ -32,13 +32,14 @@ from service.decide.access import (
 from service.decide.decision import Context, actor_id
 from service.decide.idempotency import chunk_lines
 from service.decide.keys import keys_of, owner_of
+from service.decide.locks import locked_us
 from service.decide.sessions import sessions_of
 from service.decide.visibility import Filters, visible
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.exporting import Exporting
 from service.exports import OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
-from service.logins import Administers, Keys, OpenKey
+from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk, Load, Step
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
@@ -227,6 +228,13 @@ class Engine:
         """
         try:
             return require_caller(self._context(query.actor), query.actor).is_admin
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def locked_us(self, query: Locks) -> int:
+        """Return for how many microseconds one of some locks of logins lasts, 0 if none does."""
+        try:
+            return locked_us(self._state, self._context(None).now, query.ids)
         finally:
             await self._log.wait(self._state.sequence)
 

@@ -1,13 +1,17 @@
-"""What can be asked of the engine about API keys: commands and queries like those of `service.commands`."""
+"""What can be asked of the engine about API keys and locks: commands and queries like those of `service.commands`."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
 
-from service.commands import Command, Query
+from service.commands import Command, CredentialOf, Query
 from service.kinds.account import Scope
+
+LOCKED, NOT_LOCKED = 201, 204
+"""What came of `LockLogin`, as the status of its outcome."""
 
 
 class MakeKey(Command, frozen=True, kw_only=True):
@@ -36,6 +40,28 @@ class RevokeKey(Command, frozen=True, kw_only=True):
     key_id: str
 
 
+class LockLogin(Command, frozen=True, kw_only=True):
+    """Refuse attempts at a password for a while. A lock that lasts is left as it is.
+
+    Attributes:
+        lock_id: `account`, or its `pair_id` with an address.
+        account: The account's hash: `account_of`.
+        lifetime_us: Of the lock, in microseconds.
+        locks_max: That there may be; no more are made, and the outcome says so.
+    """
+
+    lock_id: str
+    account: str
+    lifetime_us: int
+    locks_max: int
+
+
+class Locks(Query, frozen=True, kw_only=True):
+    """For how long do locks with these ids last?"""
+
+    ids: tuple[str, ...]
+
+
 class Keys(Query, frozen=True, kw_only=True):
     """The actor's API keys."""
 
@@ -62,3 +88,33 @@ class OpenKey(msgspec.Struct, frozen=True):
     token_end: str
     created_at: str
     expires_at: str
+
+
+def account_of(query: CredentialOf) -> str:
+    """Return what attempts at a password are counted and locked under, whether there is such an account or not.
+
+    Who is logged in and tells their current password counts apart from logins with their e-mail address: so strangers
+    keep nobody from changing a password.
+    """
+    return account_of_user(query.user_id) if query.user_id else account_of_email(query.email or "")
+
+
+def account_of_email(email: str) -> str:
+    """Return what logins with an e-mail address are counted and locked under."""
+    return _hash(f"email {email.casefold()}")
+
+
+def account_of_user(user_id: str) -> str:
+    """Return what a user's changes of their own password are counted and locked under."""
+    return _hash(f"user {user_id}")
+
+
+def pair_id(account: str, address: str) -> str:
+    """Return what attempts at an account from one address are counted and locked under."""
+    return _hash(f"{account} from {address}")
+
+
+def _hash(text: str) -> str:
+    # Without a key: who reads the log finds the e-mail addresses of users in it anyway. It makes what is kept of an
+    # address that nobody has short, whatever was sent, and no address.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -31,7 +31,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 async def maintain(engine: Engine, settings: Settings, sleep: Sleep = asyncio.sleep) -> None:
-    """Remove ended sessions and old answers again and again, until the log ends or the task is cancelled.
+    """Remove what is past its time again and again, until the log ends or the task is cancelled.
 
     Args:
         engine: Decides what is past its time.

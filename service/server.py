@@ -65,7 +65,9 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         if opened is None:
             _logger.info("stopped before the log was replayed; nothing was changed")
             return 0
-        log, compactor = opened
+        log, compactor, clean = opened
+        if not clean:
+            services.attempts.distrust()
         status.compactor = compactor
         engine = Engine(state, log, clock.now, settings.limits)
         services.gate.open(engine)
@@ -122,7 +124,7 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, _Result
     return None
 
 
-async def _open(settings: Settings, state: State, file_system: FileSystem | None) -> tuple[Log, Compactor]:
+async def _open(settings: Settings, state: State, file_system: FileSystem | None) -> tuple[Log, Compactor, bool]:
     directory = await asyncio.to_thread(Path(settings.data.directory).absolute)
     _logger.info(
         "opening",
@@ -154,7 +156,7 @@ async def _open(settings: Settings, state: State, file_system: FileSystem | None
         retention=settings.archive,
         on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
     )
-    return log, compactor
+    return log, compactor, report.clean
 
 
 def _say_what(state: State, report: Report) -> None:

@@ -81,9 +81,12 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     connections_max: Annotated[int, Meta(ge=1)]
     stop_seconds: Positive
     failed_logins_max: Annotated[int, Meta(ge=1)]
+    failed_logins_account_max: Annotated[int, Meta(ge=1)]
     failed_logins_address_max: Annotated[int, Meta(ge=1)]
+    failed_logins_crash_share: Annotated[float, Meta(ge=0, le=1)]
     registrations_address_max: Annotated[int, Meta(ge=1)]
     failed_login_seconds: Positive
+    login_locks_max: Annotated[int, Meta(ge=1, le=50_000)]
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):

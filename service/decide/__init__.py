@@ -42,6 +42,7 @@ from service.decide.giving import take_next
 from service.decide.idempotency import kept, replayed
 from service.decide.keys import make_key, revoke_key
 from service.decide.labels import change_labels
+from service.decide.locks import lock_login
 from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
 from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
@@ -49,7 +50,7 @@ from service.decide.scopes import require_scope
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.decide.transactions import transact
 from service.errors import ImmutableError
-from service.logins import MakeKey, RevokeKey
+from service.logins import LockLogin, MakeKey, RevokeKey
 from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
 
@@ -62,6 +63,7 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (SetPassword, ""): set_password,
     (MakeKey, ""): make_key,
     (RevokeKey, ""): revoke_key,
+    (LockLogin, ""): lock_login,
     (Expire, ""): expire,
     (Update, "user"): update_user,
     (Delete, "user"): delete_user,

@@ -20,6 +20,7 @@ from service.decide.decision import (
     updated,
 )
 from service.decide.keys import keys_ended
+from service.decide.locks import ended_locks, ended_locks_of, locks_lifted
 from service.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError
 from service.kinds.account import API_KEY, CREDENTIAL, SESSION, USER, Credential, Session, User
 from service.kinds.base import Kind
@@ -50,6 +51,7 @@ def log_in(context: Context, command: LogIn) -> Decision:
     if command.rehashed is not None:
         rehashed = msgspec.structs.replace(credential, password_hash=command.rehashed)
         changes.append(updated(context, CREDENTIAL, command.user_id, rehashed))
+    changes += ended_locks_of(context, user.email)
     return Decision(changes, Outcome(status=CREATED, kind=SESSION.name, id=session.id))
 
 
@@ -120,6 +122,9 @@ def set_password(context: Context, command: SetPassword) -> Decision:
     changes += [deleted(context, SESSION, key) for key in ended]
     if not command.keeps_keys:
         changes += keys_ended(context, command.user_id)
+    if command.credential_generation is None:
+        # A reset is how an administrator lets somebody in again, and what was guessed of the old one counts no more.
+        changes += locks_lifted(context, command.user_id, context.state.tables[USER.name].row(command.user_id).email)
     return Decision(changes, Outcome(status=NO_CONTENT))
 
 
@@ -136,14 +141,14 @@ def _sessions_of(context: Context, user_id: str) -> list[str]:
 
 
 def expire(context: Context, command: Expire) -> Decision:
-    """Delete what is past its time: the oldest answers, and the oldest sessions and API keys.
+    """Delete what is past its time: the oldest answers, the oldest sessions and API keys, and locks.
 
-    These are looked at in the order of creation, so those that were given a shorter life than earlier ones may stay
-    until these have ended; they are refused all the same, and who makes a key loses those that have expired.
+    Sessions and keys are looked at in the order of creation, so those that were given a shorter life than earlier ones
+    may stay until these have ended; they are refused all the same, and who makes a key loses those that have expired.
     The outcome's status is 200 if there may be more.
     """
     changes = [*_expired_answers(context, command), *_ended(context, SESSION, command.limit)]
-    changes += _ended(context, API_KEY, command.limit)
+    changes += [*_ended(context, API_KEY, command.limit), *ended_locks(context, command.limit)]
     status = OK if len(changes) >= command.limit else NO_CONTENT
     return Decision(changes[: command.limit], Outcome(status=status))
 

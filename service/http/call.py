@@ -31,7 +31,7 @@ from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
 from service.ids import IdSource
-from service.logins import Administers, Keys, OpenKey
+from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk
 from service.passwords import Passwords
 from service.reviews import Agree, Compare
@@ -95,6 +95,10 @@ class Engine(Protocol):
 
     async def administers(self, query: Administers) -> bool:
         """Tell if the actor asks as an administrator."""
+        ...
+
+    async def locked_us(self, query: Locks) -> int:
+        """Return for how many microseconds one of some locks of logins lasts, 0 if none does."""
         ...
 
     async def credential(self, query: CredentialOf) -> Credential | None:

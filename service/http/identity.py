@@ -13,6 +13,9 @@ from service.http.call import Call, Engine
 from service.http.tokens import hash_token, token_of
 from service.logins import Administers
 
+_IPV6_BITS = 128
+_HOST_BITS = 64
+
 
 async def require(request: web.Request, engine: Engine) -> Actor:
     """Return who asks.
@@ -50,6 +53,19 @@ def is_control_socket(request: web.Request) -> bool:
     transport = request.transport
     peer = None if transport is None else transport.get_extra_info("socket")
     return peer is not None and peer.family == socket.AF_UNIX
+
+
+def network(request: web.Request) -> str:
+    """Return where a request comes from, as far as limits tell apart: of IPv6, what one customer is given whole."""
+    try:
+        address = ipaddress.ip_address(request.remote or "")
+    except ValueError:
+        return str(request.remote)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS)}/{_IPV6_BITS - _HOST_BITS}"
 
 
 def is_loopback(request: web.Request) -> bool:

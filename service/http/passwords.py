@@ -9,7 +9,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from service.commands import Credential, CredentialOf
+from service.http import guessing
 from service.http.call import Call
+from service.http.guessing import Attempt
+from service.logins import account_of
 from service.passwords import Verdict
 
 NewPassword = Annotated[str, Meta(min_length=8, max_length=1000)]
@@ -22,14 +25,16 @@ class Verified(msgspec.Struct, frozen=True):
     Attributes:
         credential: That it was compared with.
         rehashed: A new hash of it when the parameters of the stored one are outdated, else None.
+        attempt: Not ended yet: what comes of it is for who asked to say.
     """
 
     credential: Credential
     rehashed: str | None
+    attempt: Attempt
 
 
 async def verify(request: web.Request, call: Call, password: str, query: CredentialOf) -> Verified | None:
-    """Compare a password with a user's, in the same time whether there is such a user or not.
+    """Compare a password with a user's, in the same way whether there is such a user or not.
 
     Returns:
         None if it is wrong.
@@ -37,22 +42,18 @@ async def verify(request: web.Request, call: Call, password: str, query: Credent
     Raises:
         TooManyError: It was wrong too often of late, for this account or from this address.
         BusyError: Too many are being compared.
+        WalError: It was wrong so often that this must be stored, and the log takes nothing.
     """
-    services = call.services
-    limits = services.settings.limits
-    account = f"account {query.user_id or (query.email or '').casefold()}"
-    address = f"address {request.remote}"
-    services.attempts.begin({account: limits.failed_logins_max, address: limits.failed_logins_address_max})
+    passwords = call.services.passwords
+    attempt = await guessing.begin(request, call, account_of(query))
     try:
         credential = await call.engine.credential(query)
-        verdict = await services.passwords.verify(password, None if credential is None else credential.password_hash)
+        verdict = await passwords.verify(password, None if credential is None else credential.password_hash)
+        rehashed = await passwords.hash(password) if verdict is Verdict.OUTDATED else None
     except BaseException:
-        services.attempts.take_back(account, address)
+        attempt.came_to_nothing()
         raise
     if credential is None or verdict is Verdict.WRONG:
+        await attempt.failed()
         return None
-    # Those of the address stay, or an attacker with an account of their own would guess on.
-    services.attempts.take_back(address)
-    services.attempts.forget(account)
-    rehashed = await services.passwords.hash(password) if verdict is Verdict.OUTDATED else None
-    return Verified(credential, rehashed)
+    return Verified(credential, rehashed, attempt)

@@ -12,6 +12,7 @@ from service.errors import InvalidError, NotFoundError, UnauthenticatedError
 from service.http.body import JSON, read_body
 from service.http.call import CALL, Call
 from service.http.failures import WrongCredentialsError
+from service.http.guessing import Attempt
 from service.http.parameters import parameters
 from service.http.passwords import Password, verify
 from service.http.responses import CREATED, json_response
@@ -77,7 +78,7 @@ async def log_in(request: web.Request) -> web.Response:
         sessions_max=call.services.settings.sessions.of_user_max,
         rehashed=verified.rehashed,
     )
-    opened = Opened(token, expires_at, msgspec.Raw(await _open(call, command)))
+    opened = Opened(token, expires_at, msgspec.Raw(await _open(call, command, verified.attempt)))
     return json_response(msgspec.json.encode(opened), status=CREATED)
 
 
@@ -117,11 +118,16 @@ async def log_out(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _open(call: Call, command: LogIn) -> bytes:
+async def _open(call: Call, command: LogIn, attempt: Attempt) -> bytes:
     try:
         await call.engine.submit(command)
     except UnauthenticatedError as error:
+        await attempt.failed()
         # Disabled, or changed since the password was compared: the client is told no more than for a wrong one.
         raise WrongCredentialsError(_WRONG) from error
+    except BaseException:
+        attempt.came_to_nothing()
+        raise
+    attempt.succeeded()
     actor = Actor(user_id=command.user_id, session_id=command.session_id)
     return (await call.engine.get(Get(actor=actor, kind="user", id=command.user_id))).body

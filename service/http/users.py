@@ -9,6 +9,7 @@ from service.bodies import decode
 from service.commands import CredentialOf, Get, Invalid, Register, SetPassword
 from service.errors import FieldError, ForbiddenError, InvalidError, NotFoundError
 from service.http import identity
+from service.http.attempts import Limit
 from service.http.body import JSON, read_body
 from service.http.call import CALL, Call
 from service.http.collections import Collection
@@ -84,7 +85,7 @@ async def _admit(request: web.Request, call: Call) -> None:
     if not call.services.registration_open:
         raise ForbiddenError("Registration is closed here. Ask an administrator for an account.")
     limit = call.services.settings.limits.registrations_address_max
-    call.services.attempts.begin({f"registrations from {request.remote}": limit})
+    call.services.attempts.begin({f"registrations from {identity.network(request)}": Limit(limit, limit)})
 
 
 async def set_password(request: web.Request) -> web.Response:
@@ -117,4 +118,5 @@ async def _verify_current(request: web.Request, call: Call, user_id: str, change
     verified = await verify(request, call, change.current_password, query)
     if verified is None:
         raise ForbiddenError("The current password is wrong.")
+    verified.attempt.succeeded()
     return verified.credential.generation

@@ -5,7 +5,7 @@ from service.kinds.assignment import ASSIGNMENT
 from service.kinds.base import Kind
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
-from service.kinds.private import IDEMPOTENCY, TOMBSTONE
+from service.kinds.private import IDEMPOTENCY, LOGIN_LOCK, TOMBSTONE
 from service.kinds.project import PROJECT
 
 KINDS: tuple[Kind, ...] = (
@@ -21,4 +21,5 @@ KINDS: tuple[Kind, ...] = (
     ASSIGNMENT,
     IDEMPOTENCY,
     TOMBSTONE,
+    LOGIN_LOCK,
 )

@@ -1,10 +1,10 @@
-"""What the service keeps for itself and never serves: answers under idempotency keys, and what was deleted."""
+"""What the service keeps for itself and never serves: answers under idempotency keys, what was deleted, and locks."""
 
 from __future__ import annotations
 
 import msgspec
 
-from service.kinds.base import Kind
+from service.kinds.base import Index, Kind
 
 
 class Answer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -49,5 +49,20 @@ class Tombstone(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     author_id: str | None = None
 
 
+class LoginLock(msgspec.Struct, kw_only=True, frozen=True):
+    """No attempt at a password passes until then, because too many have failed. Most are of accounts that nobody has.
+
+    Attributes:
+        id: Of what is locked: an account, or an account from one address (`service.logins`).
+        account: The account's hash.
+        until: In microseconds since 1970 UTC, of the log's time.
+    """
+
+    id: str
+    account: str
+    until: int
+
+
 IDEMPOTENCY = Kind("idempotency", "", AnswerRow, has_history=False)
 TOMBSTONE = Kind("tombstone", "", Tombstone, has_history=False)
+LOGIN_LOCK = Kind("login_lock", "", LoginLock, (Index("account", "account"),), keeps_rows=True, has_history=False)

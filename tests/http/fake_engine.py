@@ -22,7 +22,7 @@ from service.commands import (
     Sessions,
 )
 from service.exports import OpenExport, ResumeExport, Stream
-from service.logins import Administers, Keys, OpenKey
+from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk
 from service.reviews import Agree, Compare
 
@@ -117,6 +117,10 @@ class FakeEngine:
     async def authenticate(self, _query: Authenticate) -> Actor:
         """Every token is right."""
         return ACTOR
+
+    async def locked_us(self, _query: Locks) -> int:
+        """Nothing is locked."""
+        return 0
 
     async def credential(self, _query: CredentialOf) -> Credential | None:
         """Nobody has a password."""
