@@ -95,7 +95,7 @@ async def test_guessing_passwords_is_429_after_a_while(anna: Member, anybody: Me
         assert answer.problem == "wrong-credentials"
     answer = await anybody.call("POST", "/v1/sessions", LOGIN)
     assert (answer.status, answer.problem) == (429, "too-many-requests")
-    assert 0 < int(answer.headers["Retry-After"]) <= 7
+    assert 0 < int(answer.headers["Retry-After"]) <= 121
 
 
 async def test_sessions_are_listed_without_their_tokens(anna: Member, anybody: Member) -> None:

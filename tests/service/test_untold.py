@@ -27,6 +27,7 @@ from service.errors import DomainError, GoneError
 from service.kinds.document import DocumentDraft
 from service.kinds.marks import AnnotationDraft
 from service.kinds.project import ProjectDraft
+from service.logins import LockLogin, Locks
 from tests.service.test_engine import Service
 from wal.errors import OutcomeUnknownError, PoisonedError
 
@@ -166,6 +167,10 @@ CASES: dict[str, tuple[Callable[[World], Command], Ask]] = {
     "a password that was just changed": (
         password,
         lambda w: w.service.engine.credential(CredentialOf(actor=None, email=ADA)),
+    ),
+    "429 of an account that was just locked": (
+        lambda _: LockLogin(actor=None, operation="t", lock_id="a", account="a", lifetime_us=10**12, locks_max=9),
+        lambda w: w.service.engine.locked_us(Locks(actor=None, ids=("a",))),
     ),
     "a retry's answer": (lambda w: w.create, lambda w: w.service.engine.submit(w.create)),
 }
