@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import argon2
 import bcrypt
@@ -74,15 +74,32 @@ def is_verifiable(encoded: str) -> bool:
     )
 
 
+class Hasher(Protocol):
+    """What hashes: argon2id, or one of tests that counts. It raises as `argon2.PasswordHasher`."""
+
+    def hash(self, password: str, /) -> str:
+        """Return the encoded hash of a password."""
+        ...
+
+    def verify(self, encoded: str, password: str, /) -> bool:
+        """Return True if a password is the one that was hashed."""
+        ...
+
+    def check_needs_rehash(self, encoded: str, /) -> bool:
+        """Tell if a hash was made with other parameters than today's."""
+        ...
+
+
 class Passwords:
     """Hashes and verifies.
 
     Args:
         settings: Cost and bounds.
+        hasher: By default argon2id at that cost.
     """
 
-    def __init__(self, settings: PasswordSettings) -> None:
-        self._hasher = argon2.PasswordHasher(
+    def __init__(self, settings: PasswordSettings, hasher: Hasher | None = None) -> None:
+        self._hasher: Hasher = hasher or argon2.PasswordHasher(
             time_cost=settings.passes, memory_cost=settings.memory_kib, parallelism=settings.lanes
         )
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="argon2")
