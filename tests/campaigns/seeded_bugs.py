@@ -1,4 +1,4 @@
-"""The campaign of seeded bugs: if a rule of durability is broken somewhere, some test fails."""
+"""The campaign of seeded bugs: if a rule of durability or of access is broken somewhere, some test fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _finding(trial: Trial) -> str:
 
 CAMPAIGN = Campaign(
     name="seeded-bugs",
-    claim="all of {states} seeded bugs, each of which breaks one rule of durability, caught by the tests",
+    claim="all of {states} seeded bugs, each of which breaks one rule of durability or of access, caught by the tests",
     full=len(MUTANTS),
     run=run,
 )

@@ -118,6 +118,15 @@ async def see_others(who: Member, scene: Scene) -> list[Answer]:
     return answers
 
 
+async def change_annotation(who: Member, scene: Scene) -> list[Answer]:
+    """Change, replace and delete an annotation of the owner's."""
+    document = await scene.owner.create("/v1/documents", title="n", text="x", project_id=scene.project.split("/")[-1])
+    mark = await scene.owner.create(f"/v1/documents/{document['id']}/annotations", label="x")
+    path, value = f"/v1/annotations/{mark['id']}", {"document_id": document["id"], "label": "z"}
+    answers = [await who.call("PATCH", path, {"label": "y"}), await who.call("PUT", path, value)]
+    return [*answers, await who.call("DELETE", path)]
+
+
 async def change_labels(who: Member, scene: Scene) -> list[Answer]:
     """Rename a label and merge it back, as the owner's own marks have it."""
     marked = await scene.owner.create("/v1/documents", title="n", text="x", project_id=scene.project.split("/")[-1])
@@ -201,7 +210,7 @@ ATTEMPTS: dict[Action, Callable[[Member, Scene], Awaitable[list[Answer]]]] = {
     ),
     Action.DELETE_EXTRACTION: once("DELETE", lambda scene: scene.extraction),
     Action.CREATE_ANNOTATION: create_annotation,
-    Action.CHANGE_ANNOTATION: once("PATCH", lambda scene: scene.annotation, lambda _: {"label": "other"}),
+    Action.CHANGE_ANNOTATION: change_annotation,
     Action.DECIDE: decide,
     Action.ASSIGN: assign,
     Action.TAKE_ANNOTATING: take("annotate"),

@@ -1,10 +1,11 @@
-"""All seeded bugs. A new rule of durability gets one here."""
+"""All seeded bugs. A new rule of durability or of access gets one here."""
 
 from __future__ import annotations
 
+from tests.mutants.access import ACCESS
 from tests.mutants.answers import ANSWERS
 from tests.mutants.checks import CHECKS
 from tests.mutants.mutant import Mutant
 from tests.mutants.syncs import SYNCS
 
-MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS)
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *ACCESS)

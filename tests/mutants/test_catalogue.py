@@ -39,8 +39,9 @@ def test_a_mutant_of_the_catalogue_is_caught_in_a_copy_of_the_project() -> None:
 
 
 def test_every_mutant_is_described_with_a_test_that_is_there() -> None:
-    """In the table of docs/durability.md, in the order of the catalogue."""
-    rows = _ROW.findall((ROOT / "docs/durability.md").read_text(encoding="utf-8"))
+    """In the tables of docs/durability.md and docs/access.md, in the order of the catalogue."""
+    documents = (ROOT / "docs/durability.md", ROOT / "docs/access.md")
+    rows = [row for document in documents for row in _ROW.findall(document.read_text(encoding="utf-8"))]
     assert [name for name, _, _ in rows] == [mutant.name for mutant in MUTANTS]
     for name, path, test in rows:
         assert f"def {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), name
