@@ -19,22 +19,19 @@ from service.decide import decide
 from service.decide.access import (
     absent,
     acting,
-    is_admin,
     is_hidden,
     require_account,
     require_caller,
-    require_document,
     require_project,
     require_user,
     role_in,
-    scopes_of,
 )
 from service.decide.decision import Context, actor_id
 from service.decide.idempotency import chunk_lines
 from service.decide.keys import keys_of, owner_of
 from service.decide.locks import locked_us
 from service.decide.sessions import sessions_of
-from service.decide.visibility import Filters, visible
+from service.decide.visibility import filters_of
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.exporting import Exporting
 from service.exports import OpenExport, ResumeExport, Stream
@@ -342,7 +339,7 @@ class Engine:
             if name not in (ranges if name in query.at_least else known):
                 raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known + ranges)}.")
         is_users = query.kind == "user"
-        filters, any_of = (_folded(query), ()) if is_users else self._visible(context, query)
+        filters, any_of = (_folded(query), ()) if is_users else filters_of(context, query)
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
         only = caller.user_id or "" if is_users and not caller.is_admin else None
         rows = table.select(filters, at_least=query.at_least, since=since, until=until, only=only, any_of=any_of)
@@ -364,20 +361,6 @@ class Engine:
             items.append(value)
             size, last = size + len(value), position
         return items, None
-
-    def _visible(self, context: Context, query: commands.List) -> tuple[Filters, tuple[Filters, ...]]:
-        """Return filters with what the actor may see, and others of which one must pass too, if there are any."""
-        user_id = require_user(context, query.actor)
-        if query.kind == "project":
-            return (query.filters if is_admin(context, user_id) else {**query.filters, "member": (user_id,)}), ()
-        if query.kind == "document":
-            return {**query.filters, "scope": scopes_of(context, user_id)}, ()
-        documents = query.filters.get("document_id")
-        for document_id in documents or ():
-            require_document(context, user_id, document_id)
-        if query.kind == "assignment":
-            return query.filters, ({"project_id": scopes_of(context, user_id)},)
-        return query.filters, visible(context, user_id, query.kind, documents or None)
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

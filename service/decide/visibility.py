@@ -11,11 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from service.decide.access import hides_others, is_reviewed, scopes_of
+from service.commands import List
+from service.decide.access import hides_others, is_admin, is_reviewed, require_document, require_user, scopes_of
 from service.decide.decision import Context
 from service.kinds.marks import ANNOTATION
 
 Filters = Mapping[str, tuple[str, ...]]
+
+
+def filters_of(context: Context, query: List) -> tuple[Filters, tuple[Filters, ...]]:
+    """Return a list's filters with what the actor may see, and others of which one must pass too, if there are any.
+
+    Raises:
+        UnauthenticatedError: Nobody is logged in.
+        NotFoundError: It asks for what is on a document that the actor may not see.
+    """
+    user_id = require_user(context, query.actor)
+    if query.kind == "project":
+        return (query.filters if is_admin(context, user_id) else {**query.filters, "member": (user_id,)}), ()
+    if query.kind == "document":
+        return {**query.filters, "scope": scopes_of(context, user_id)}, ()
+    documents = query.filters.get("document_id")
+    for document_id in documents or ():
+        require_document(context, user_id, document_id)
+    if query.kind == "assignment":
+        return query.filters, ({"project_id": scopes_of(context, user_id)},)
+    return query.filters, visible(context, user_id, query.kind, documents or None)
 
 
 def visible(context: Context, user_id: str, kind: str, document_ids: Iterable[str] | None) -> tuple[Filters, ...]:

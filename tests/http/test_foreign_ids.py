@@ -17,16 +17,17 @@ MERGING = {"from": ["symptom"], "into": "sign"}
 # What is asked of an id, and of which kind that is; PUT of an entity creates one under an id that is free.
 ASKED: list[tuple[str, str, str, Any]] = [
     *[
-        (method, path, kind, {} if method == "PATCH" else None)
-        for path, kind in (
-            ("/v1/users/{}", "user"),
-            ("/v1/projects/{}", "project"),
-            ("/v1/documents/{}", "document"),
-            ("/v1/extractions/{}", "extraction"),
-            ("/v1/annotations/{}", "annotation"),
-        )
+        (method, f"/v1/{kind}s/{{}}", kind, {} if method == "PATCH" else None)
+        for kind in ("user", "project", "document", "extraction", "annotation", "assignment")
         for method in ("GET", "PATCH", "DELETE")
     ],
+    ("POST", "/v1/projects/{}/next", "project", {}),
+    ("GET", "/v1/projects/{}/progress", "project", None),
+    ("GET", "/v1/projects/{}/progress/documents", "project", None),
+    ("GET", "/v1/export?project_id={}", "project", None),
+    ("GET", "/v1/export?document_id={}", "document", None),
+    ("GET", "/v1/extractions?document_id={}", "document", None),
+    ("GET", "/v1/annotations?document_id={}", "document", None),
     ("PUT", "/v1/users/{}/password", "user", {"password": "staple battery horse"}),
     ("DELETE", "/v1/sessions/{}", "session", None),
     ("DELETE", "/v1/api-keys/{}", "key", None),
@@ -56,6 +57,7 @@ async def owned(anna: Member) -> dict[str, str]:
         "document": document,
         "extraction": await anna.create("/v1/extractions", {**mark, "source": {"name": "model"}}),
         "annotation": await anna.create("/v1/annotations", mark),
+        "assignment": await anna.create("/v1/assignments", document_id=document["id"], user_id=anna.id),
         "session": (await anna.call("GET", "/v1/sessions/current")).json,
         "key": await anna.create("/v1/api-keys", name="k", scopes=["read"], expires_at=expires_at),
     }
@@ -64,7 +66,7 @@ async def owned(anna: Member) -> dict[str, str]:
 
 async def everything(member: Member, ids: dict[str, str]) -> list[bytes]:
     """Return all that a member has, as they see it."""
-    paths = ["/v1/me", "/v1/sessions", "/v1/api-keys", "/v1/extractions", "/v1/annotations"]
+    paths = ["/v1/me", "/v1/sessions", "/v1/api-keys", "/v1/extractions", "/v1/annotations", "/v1/assignments"]
     paths += [f"/v1/documents/{ids['document']}", f"/v1/projects/{ids['project']}"]
     answers = [await member.call("GET", path) for path in paths]
     assert {answer.status for answer in answers} == {200}
@@ -95,7 +97,7 @@ def test_every_path_with_an_id_is_asked() -> None:
     """Of each of its methods; PUT of entities is told of in the attacks."""
     asked = {(method, re.sub(r"BERT|ANNA", "{}", path)) for method, path, _, _ in ASKED}
     found = {(route.method, re.sub(r"\{\w+\}", "{}", route.path)) for route in routes()}
-    entity = re.compile(r"/v1/(projects|documents|extractions|annotations)/\{\}")
+    entity = re.compile(r"/v1/(projects|documents|extractions|annotations|assignments)/\{\}")
     wanted = {(m, p) for m, p in found if p.startswith("/v1/") and "{}" in p}
     wanted = {(m, p) for m, p in wanted if not (m == "PUT" and entity.fullmatch(p))}
     assert wanted - asked == set()

@@ -31,6 +31,8 @@ ROLES: dict[str, ProjectRole] = {
     "POST PROJECT/labels/rename": "editor",
     "POST PROJECT/labels/merge": "editor",
     "PUT PROJECT/members/BERT": "owner",
+    "POST PROJECT/next": "annotator",
+    "POST /v1/assignments": "editor",
 }
 """What is asked, and by whom it is allowed."""
 
@@ -96,6 +98,8 @@ async def request_of(scene: Scene, who: Member, asked: str) -> tuple[str, str, A
         "POST PROJECT/labels/rename": {"from": "name", "to": "person"},
         "POST PROJECT/labels/merge": {"from": ["name"], "into": "place"},
         "PUT PROJECT/members/BERT": {"role": "viewer"},
+        "POST PROJECT/next": {"task": "annotate"},
+        "POST /v1/assignments": {"document_id": ids["document_id"], "user_id": scene.owner.id},
     }.get(asked, SPAN)
     return method, place, body
 
@@ -103,7 +107,13 @@ async def request_of(scene: Scene, who: Member, asked: str) -> tuple[str, str, A
 async def everything(scene: Scene) -> list[Any]:
     """Return the project without its members, and all that is in it, as its owner sees it."""
     project = (await scene.owner.call("GET", scene.project)).json
-    paths = ("/v1/documents", scene.document, f"{scene.document}/extractions", f"{scene.document}/annotations")
+    paths = (
+        "/v1/documents",
+        "/v1/assignments",
+        scene.document,
+        f"{scene.document}/extractions",
+        f"{scene.document}/annotations",
+    )
     changing = {"members", "version", "updated_at"}
     told = [(await scene.owner.call("GET", path)).json for path in paths]
     return [{key: project[key] for key in project if key not in changing}, *told]
@@ -130,7 +140,7 @@ async def test_who_is_removed_meanwhile_is_told_that_there_is_nothing(scene: Sce
     membership = f"{scene.project}/members/{who.id}"
     answer = await slowly(who, method, path, body, lambda: scene.owner.call("DELETE", membership))
     # A document or project that a body names and that is not there is a place in the body.
-    names_it = asked in {"POST /v1/annotations", "POST /v1/documents"}
+    names_it = asked in {"POST /v1/annotations", "POST /v1/documents", "POST /v1/assignments"}
     assert answer.problem in ({"not-found", "invalid"} if names_it else {"not-found"}), answer.data
     assert await everything(scene) == before
     assert len((await scene.owner.call("GET", scene.project)).json["members"]) == 1
@@ -143,9 +153,8 @@ async def test_who_may_only_look_from_now_on_is_forbidden(scene: Scene, asked: s
     method, path, body = await request_of(scene, who, asked)
     before = await everything(scene)
     membership = f"{scene.project}/members/{who.id}"
-    lowering = scene.owner.call
-    answer = await slowly(who, method, path, body, lambda: lowering("PUT", membership, {"role": "viewer"}))
-    # An annotation of one's own goes on to be one's own only while one may annotate.
+    viewer = {"role": "viewer"}
+    answer = await slowly(who, method, path, body, lambda: scene.owner.call("PUT", membership, viewer))
     assert answer.problem == "forbidden", answer.data
     assert await everything(scene) == before
 

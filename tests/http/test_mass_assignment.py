@@ -21,6 +21,7 @@ OF_ENTITIES: dict[str, list[dict[str, Any]]] = {
     "documents": [*HEAD, *FOREIGN, *REVIEWED, ID, {"length": 1}, {"author_id": "OTHER"}],
     "extractions": [*HEAD, *FOREIGN, *REVIEWED, ID, {"author_id": "OTHER"}, {"rests_on": []}, {"verdict": "accepted"}],
     "annotations": [*HEAD, *FOREIGN, *REVIEWED, ID, {"author_id": "OTHER"}, {"rests_on": ["OTHER"]}, {"rests_on": []}],
+    "assignments": [*HEAD, *FOREIGN, ID, {"project_id": "OTHER"}, {"started_at": PAST}, {"released_at": PAST}],
 }
 OF_USERS = [
     *HEAD,
@@ -52,6 +53,10 @@ async def body_of(anna: Member, collection: str) -> dict[str, Any]:
     """Return what makes an entity of a collection."""
     if collection in {"projects", "documents"}:
         return {"name": "Study"} if collection == "projects" else {"text": "Fever and cough."}
+    if collection == "assignments":
+        project = await anna.create("/v1/projects", name="Study")
+        document = await anna.create("/v1/documents", text="Fever and cough.", project_id=project["id"])
+        return {"document_id": document["id"], "user_id": anna.id}
     document = await anna.create("/v1/documents", text="Fever and cough.")
     source = {"source": {"name": "m"}} if collection == "extractions" else {}
     return {"document_id": document["id"], **SPAN, **source}
