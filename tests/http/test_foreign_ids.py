@@ -113,7 +113,7 @@ async def test_a_token_that_has_ended_or_is_in_the_url_opens_no_path(owned: dict
         if not route.path.startswith("/v1/") or route.handler in PUBLIC:
             continue
         path = re.sub(r"\{\w+\}", owned["document"], route.path)
-        value = {} if route.method in {"POST", "PUT", "PATCH"} else None
+        value: Any = {} if route.method in {"POST", "PUT", "PATCH"} else None
         assert (await ended.call(route.method, path, value)).problem == "unauthenticated", route
         by_url = await Member(anna.client).call(route.method, f"{path}?token={anna.token}", value)
         assert by_url.problem == "unauthenticated", route

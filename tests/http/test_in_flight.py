@@ -45,6 +45,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await anybody.join("admin@example.org")
         scene = Scene(anybody, await anybody.join("owner@example.org"))
         await scene.prepare()
+        # One that nobody has annotated, to be given out.
+        await scene.owner.create("/v1/documents", text="Curie", project_id=scene.project.rpartition("/")[2])
         assert (await scene.owner.call("PATCH", scene.project, LABELS)).status == 200
         yield scene
 
@@ -99,7 +101,7 @@ async def request_of(scene: Scene, who: Member, asked: str) -> tuple[str, str, A
         "POST PROJECT/labels/merge": {"from": ["name"], "into": "place"},
         "PUT PROJECT/members/BERT": {"role": "viewer"},
         "POST PROJECT/next": {"task": "annotate"},
-        "POST /v1/assignments": {"document_id": ids["document_id"], "user_id": scene.owner.id},
+        "POST /v1/assignments": {"document_id": ids["document_id"], "user_id": who.id},
     }.get(asked, SPAN)
     return method, place, body
 
