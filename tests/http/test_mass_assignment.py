@@ -80,9 +80,11 @@ def is_refused(answer: Answer) -> bool:
 async def test_an_entity_takes_nothing_that_is_the_server_s(
     anna: Member, bert: Member, collection: str, members: dict[str, Any]
 ) -> None:
-    """Neither by POST nor by PATCH nor by PUT, and nothing is made or changed."""
+    """Neither by POST nor by PATCH nor by PUT nor as an operation, and nothing is made or changed."""
     body, more = await body_of(anna, collection), sent(members, bert.id)
     assert (await anna.call("POST", f"/v1/{collection}", {**body, **more})).problem == "invalid"
+    operation = {"op": "create", "kind": collection.removesuffix("s"), "value": {**body, **more}}
+    assert (await anna.call("POST", "/v1/transactions", {"operations": [operation]})).problem == "invalid"
     assert await ids_of(anna, collection) == []
     made = await anna.create(f"/v1/{collection}", body)
     path = f"/v1/{collection}/{made['id']}"
@@ -178,3 +180,10 @@ async def test_members_and_labels_take_nothing_else(anna: Member, bert: Member, 
     for method, below, body in asked:
         assert (await anna.call(method, f"{path}/{below}", {**body, **more})).problem == "invalid"
     assert (await anna.call("GET", path)).data == before
+
+
+@pytest.mark.parametrize("collection", OF_ENTITIES)
+async def test_the_rest_is_taken(anna: Member, collection: str) -> None:
+    """As an operation too, or the other tests would show nothing."""
+    operation = {"op": "create", "kind": collection.removesuffix("s"), "value": await body_of(anna, collection)}
+    assert (await anna.call("POST", "/v1/transactions", {"operations": [operation]})).status == 200
