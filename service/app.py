@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from service.blobs import Blobs
 from service.clock import now
 from service.http.attempts import Attempts
 from service.http.call import SERVICES, Gate, Services
@@ -19,10 +21,15 @@ from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.passwords import Passwords
 from service.settings import ServerSettings, Settings
+from wal.file_system import FileSystem
+from wal.layout import BLOB_DIRECTORY
 
 
 def make_services(
-    settings: Settings, status: Callable[[], dict[str, Any]], compact: Callable[[], None] = lambda: None
+    settings: Settings,
+    status: Callable[[], dict[str, Any]],
+    compact: Callable[[], None] = lambda: None,
+    file_system: FileSystem | None = None,
 ) -> Services:
     """Return what requests are answered with. Its gate is closed until it is given an engine.
 
@@ -30,6 +37,7 @@ def make_services(
         settings: In force.
         status: Tells what administrators may know of the process and its log.
         compact: Asks for a snapshot.
+        file_system: Where blobs are; this machine's by default.
     """
     return Services(
         gate=Gate(),
@@ -41,18 +49,23 @@ def make_services(
         status=status,
         compact=compact,
         setup=SetupToken(),
+        blobs=Blobs(
+            Path(settings.data.directory).absolute() / BLOB_DIRECTORY,
+            reserve_bytes=settings.limits.content_reserve_bytes,
+            file_system=file_system,
+        ),
         attempts=Attempts(settings.limits.failed_login_seconds, time.monotonic),
     )
 
 
 def make_app(services: Services) -> web.Application:
-    """Return the application. It closes the pool of passwords at its end."""
+    """Return the application. It ends the threads of passwords and blobs at its end."""
     app = web.Application(
         middlewares=[middleware(services, PUBLIC)], client_max_size=services.settings.limits.body_bytes
     )
     app[SERVICES] = services
     app.add_routes(routes())
-    app.on_cleanup.append(_close_passwords)
+    app.on_cleanup.append(_close_threads)
     return app
 
 
@@ -61,8 +74,9 @@ def make_runner(app: web.Application) -> Runner:
     return Runner(app, app[SERVICES].settings.limits)
 
 
-async def _close_passwords(app: web.Application) -> None:
+async def _close_threads(app: web.Application) -> None:
     app[SERVICES].passwords.close()
+    app[SERVICES].blobs.close()
 
 
 def _registration_open(server: ServerSettings) -> bool:

@@ -254,11 +254,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Get(Query, frozen=True, kw_only=True):
-    """One entity by id. `utf16`: offsets are to be told in UTF-16 units."""
+    """One entity by id. `utf16`: offsets are to be told in UTF-16 units. `bare`: a document without its text."""
 
     kind: str
     id: str
     utf16: bool = False
+    bare: bool = False
 
 
 class List(Query, frozen=True, kw_only=True):

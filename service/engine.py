@@ -15,7 +15,7 @@ from service import commands
 from service.assigning import DocumentProgress, Progress
 from service.clock import format_time
 from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page, Query
-from service.decide import decide
+from service.decide import decide, foresee
 from service.decide.access import (
     absent,
     acting,
@@ -115,6 +115,15 @@ class Engine:
             raise
         # What was found is told when it is submitted; that nothing was found is not told at all.
         return chunk_lines(context, query.id)
+
+    async def foresee(self, command: Command) -> None:
+        """Refuse what would be refused now, before a body is waited for; raises as `submit`, and nothing is changed."""
+        self._log.admit()
+        try:
+            foresee(self._context(None), command)
+        except DomainError:
+            await self._log.wait(self._state.sequence)
+            raise
 
     async def get(self, query: commands.Get) -> Entity:
         """Return an entity that the actor may see.
@@ -301,7 +310,7 @@ class Engine:
             if is_hidden(context, user_id, query.kind, row):
                 raise absent(context, user_id, query.kind, query.id)
         if query.kind == "document":
-            text = self._state.tables["text"].value(query.id)
+            text = None if query.bare else self._state.tables["text"].value(query.id)
             value = value if text is None else with_text(value, text)
         if query.utf16 and document_id is not None:
             value = self._in_utf16(value, document_id)

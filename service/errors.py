@@ -196,6 +196,18 @@ class TooManyExportsError(DomainError):
     status, name, title = 429, "too-many-exports", "Too many exports"
 
 
+class DigestMismatchError(DomainError):
+    """What arrived has not the digest that `Repr-Digest` or `Content-Digest` tells. Send it again."""
+
+    name, title = "digest-mismatch", "The content arrived otherwise than it was sent"
+
+
+class ContentFailedError(DomainError):
+    """The disk did not store the content, or does not give back what was stored. The server's log tells more."""
+
+    status, name, title = 503, "content-failed", "The disk failed at the content"
+
+
 class TooLargeError(DomainError):
     """The body, or the transaction that it makes, is larger than the limit."""
 

@@ -8,6 +8,7 @@ import gc
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from aiohttp import http_parser, web
 
 from service import clock
 from service.app import make_app, make_runner, make_services
+from service.blobs import Blobs
+from service.collecting import Collector, Register
 from service.control import listening
 from service.engine import Engine
 from service.http.call import Gate
@@ -26,10 +29,11 @@ from service.settings import Settings
 from service.state.state import State, index_fields
 from wal.compactor import Compactor
 from wal.errors import OutcomeUnknownError
-from wal.file_system import FileSystem
+from wal.file_system import FileSystem, RealFileSystem
 from wal.log import Log
 from wal.opening import open_log
 from wal.recovery import Report
+from wal.retention import oldest_retained
 
 EXIT_POISONED = 1
 _Result = TypeVar("_Result")
@@ -55,7 +59,7 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     state = State(KINDS)
     status = _Status(state)
-    services = make_services(settings, status.told, status.compact)
+    services = make_services(settings, status.told, status.compact, file_system)
     runner = make_runner(make_app(services))
     await runner.setup()
     site = web.TCPSite(runner, settings.server.host, settings.server.port)
@@ -70,8 +74,17 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
             services.attempts.distrust()
         status.compactor = compactor
         engine = Engine(state, log, clock.now, settings.limits)
+        left = await services.blobs.prepare()
+        if left:
+            _logger.warning("removed uploads that were not finished", files=left)
         services.gate.open(engine)
-        background = [asyncio.create_task(compactor.run()), asyncio.create_task(maintain(engine, settings))]
+        collector = _collector(settings, state, engine, services.blobs, file_system)
+        status.collector = collector
+        background = [
+            asyncio.create_task(compactor.run()),
+            asyncio.create_task(maintain(engine, settings)),
+            asyncio.create_task(collector.run(settings.maintenance.blobs_seconds)),
+        ]
         for task in background:
             task.add_done_callback(_say_fault)
         async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
@@ -89,6 +102,7 @@ class _Status:
     def __init__(self, state: State) -> None:
         self._state = state
         self.compactor: Compactor | None = None
+        self.collector: Collector | None = None
 
     def compact(self) -> None:
         if self.compactor is not None:
@@ -98,6 +112,8 @@ class _Status:
         status: dict[str, Any] = {"sequence": self._state.sequence, "entities": dict(self._state.counts)}
         if self.compactor is not None:
             status["compaction"] = msgspec.structs.asdict(self.compactor.status)
+        if self.collector is not None:
+            status["content"] = msgspec.structs.asdict(self.collector.status)
         return status
 
 
@@ -157,6 +173,14 @@ async def _open(settings: Settings, state: State, file_system: FileSystem | None
         on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
     )
     return log, compactor, report.clean
+
+
+def _collector(
+    settings: Settings, state: State, engine: Engine, blobs: Blobs, file_system: FileSystem | None
+) -> Collector:
+    directory = Path(settings.data.directory).absolute()
+    register = Register(state, engine, settings.maintenance.changes_max)
+    return Collector(engine, register, blobs, partial(oldest_retained, file_system or RealFileSystem(), directory))
 
 
 def _say_what(state: State, report: Report) -> None:

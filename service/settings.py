@@ -48,6 +48,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     body_bytes: Annotated[int, Meta(ge=1024)]
     body_seconds: Positive
+    content_bytes: Annotated[int, Meta(ge=1024)]
+    content_seconds: Positive
+    content_reserve_bytes: Annotated[int, Meta(ge=0)]
     depth_max: Annotated[int, Meta(ge=8, le=500)]
     items_max: Annotated[int, Meta(ge=100)]
     credentials_bytes: Annotated[int, Meta(ge=1024)]
@@ -115,6 +118,7 @@ class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     interval_seconds: Positive
     changes_max: Annotated[int, Meta(ge=1, le=10_000)]
+    blobs_seconds: Positive
 
 
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):

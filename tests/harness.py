@@ -103,6 +103,7 @@ async def open_app(
     directory: Path, flags: Mapping[str, Mapping[str, Any]] | None = None, clock: Clock = now
 ) -> AsyncIterator[Client]:
     """Give a client of the application over a data directory; `clock` is the engine's."""
+    flags = {**(flags or {}), "data": {"directory": str(directory)}}
     async with open_engine(directory, flags, clock) as engine, serve(engine, flags) as client:
         yield client
 

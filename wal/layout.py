@@ -3,6 +3,7 @@
 LOG_DIRECTORY = "log"
 SNAPSHOT_DIRECTORY = "snapshots"
 ARCHIVE_DIRECTORY = "archive"
+BLOB_DIRECTORY = "blobs"
 TORN_DIRECTORY = "torn"
 REMOVED_DIRECTORY = "removed-by-repair"
 TEMPORARY_SUFFIX = ".tmp"

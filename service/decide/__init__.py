@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from service.assigning import TakeNext
 from service.commands import (
     Command,
@@ -20,6 +22,7 @@ from service.commands import (
     SetPassword,
     Update,
 )
+from service.contents import RemoveContent, SettleBlobs, StoreContent
 from service.decide.access import acting, require_caller
 from service.decide.accounts import delete_user, register, update_user
 from service.decide.adjudication import adjudicate
@@ -30,6 +33,7 @@ from service.decide.assignments import (
     update_assignment,
 )
 from service.decide.bulk import load
+from service.decide.contents import remove_content, settle_blobs, store_content
 from service.decide.decision import Context, Decision
 from service.decide.documents import (
     create_document,
@@ -39,7 +43,7 @@ from service.decide.documents import (
     update_document,
 )
 from service.decide.giving import take_next
-from service.decide.idempotency import kept, replayed
+from service.decide.idempotency import is_answered, kept, replayed
 from service.decide.keys import make_key, revoke_key
 from service.decide.labels import change_labels
 from service.decide.locks import lock_login
@@ -76,6 +80,9 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (ChangeLabels, ""): change_labels,
     (Transact, ""): lambda context, command: transact(context, command, decide),
     (Load, ""): lambda context, command: load(context, command, decide),
+    (StoreContent, ""): store_content,
+    (RemoveContent, ""): remove_content,
+    (SettleBlobs, ""): settle_blobs,
     (Create, "document"): create_document,
     (CreateFor, "document"): create_document_for,
     (Replace, "document"): replace_document,
@@ -120,6 +127,20 @@ def decide(context: Context, command: Command) -> Decision:
         require_caller(context, command.actor)
     answer = replayed(context, command)
     return kept(context, command, rule(context, command)) if answer is None else Decision([], answer)
+
+
+def foresee(context: Context, command: Command) -> None:
+    """Refuse a command that would be refused now, before its body has arrived; nothing comes of it otherwise.
+
+    Under a key that was answered before, the body alone tells if the command is a retry: that is left to `decide`.
+
+    Raises:
+        DomainError: It is refused; the class tells why.
+    """
+    context = acting(context, command.actor)
+    require_caller(context, command.actor)
+    if not is_answered(context, command):
+        decide(context, msgspec.structs.replace(command, idempotency=None))
 
 
 def _converting(rule: Rule) -> Rule:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from service.commands import Conditions, Delete, Replace, SetMember, Update
+from service.contents import RemoveContent, StoreContent
 from service.decide.decision import Context
 from service.decide.idempotency import refuse_reused_key
 from service.errors import PreconditionFailedError
 from service.reviews import Adjudicate, ChangeLabels
 
-Conditional = Replace | Update | Delete | SetMember | Adjudicate | ChangeLabels
+Conditional = Replace | Update | Delete | SetMember | Adjudicate | ChangeLabels | StoreContent | RemoveContent
 
 
 def require_conditions(context: Context, command: Conditional, version: int | None) -> None:

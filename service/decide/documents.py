@@ -54,7 +54,7 @@ from service.kinds.document import DOCUMENT, TEXT, Document, DocumentDraft, Text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from wal.change import Change
 
-_READ_ONLY = ("owner_id", "length", "reviewed_at", "reviewed_by")
+_READ_ONLY = ("owner_id", "length", "content", "reviewed_at", "reviewed_by")
 
 
 def create_document(context: Context, command: Create) -> Decision:
@@ -122,6 +122,10 @@ def update_document(context: Context, command: Update) -> Decision:
     row = require_document(context, user_id, command.id, Action.CHANGE_DOCUMENT)
     require_conditions(context, command, row.version)
     patch: dict[str, Any] = require_valid(command.patch)
+    if row.content is not None and patch.get("content", row) is None:
+        # Absent and null are the same for what is the server's; who says null here means something else.
+        errors = [FieldError("/content", f"null found; DELETE /v1/documents/{command.id}/content takes it away")]
+        raise InvalidError("The content is no member that can be set.", errors)
     members = msgspec.json.decode(context.state.tables[DOCUMENT.name].value(command.id) or b"")
     draft = patched(context, members, patch, DocumentDraft)
     text = draft.text if "text" in patch else context.state.text(command.id)
@@ -215,7 +219,8 @@ def _revise(context: Context, user_id: str, key: str, draft: DocumentDraft, text
     _check_rules(context, user_id, draft, text, current.derived_from)
     _check_external_id(context, key, current.project_id, draft.external_id)
     document = _document(next_head(context, current), current.owner_id, draft, text)
-    document = replace(document, reviewed_at=current.reviewed_at, reviewed_by=current.reviewed_by)
+    review = {"reviewed_at": current.reviewed_at, "reviewed_by": current.reviewed_by}
+    document = replace(document, content=current.content, **review)
     check_read_only(draft, _READ_ONLY, current, document)
     change = updated(context, DOCUMENT, key, document)
     return Decision([change, *_text_changes(context, key, text)], outcome_of(DOCUMENT, change, OK, document.version))

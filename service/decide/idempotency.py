@@ -43,6 +43,11 @@ def chunk_lines(context: Context, key: str) -> int | None:
     return None if value is None else msgspec.json.decode(value, type=_Chunk).body.lines
 
 
+def is_answered(context: Context, command: Command) -> bool:
+    """Tell if an answer is kept under a command's key, to the same request or to another one."""
+    return _answer(context, command) is not None
+
+
 def refuse_reused_key(context: Context, command: Command) -> None:
     """Make sure that the key was not used for another request.
 

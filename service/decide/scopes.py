@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from service.assigning import TakeNext
 from service.commands import Actor, Command, Create, Delete, Register, Replace, SetMember, Update
+from service.contents import RemoveContent, StoreContent
 from service.decide.access import require_caller
 from service.decide.decision import Context
 from service.errors import ForbiddenError, InsufficientScopeError
@@ -37,6 +38,8 @@ NEEDED: Mapping[tuple[type[Command], str], Scope] = {
     # Each operation asks for the scope of its own command besides.
     (Transact, ""): "write",
     (Load, ""): "write",
+    (StoreContent, ""): "write",
+    (RemoveContent, ""): "write",
     **{(command, "project"): "projects" for command in _CHANGES},
     (SetMember, ""): "projects",
     (ChangeLabels, ""): "projects",

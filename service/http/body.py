@@ -59,7 +59,11 @@ async def read_body(request: web.Request, media_types: Collection[str], *, bytes
 
 
 async def say_continue(request: web.Request) -> None:
-    """Ask a client that waits to be asked for its body; who is refused before need not send it."""
+    """Ask a client that waits to be asked for its body; who is refused before need not send it.
+
+    Raises:
+        ExpectationError: The client expects something else.
+    """
     expected = request.headers.get(hdrs.EXPECT)
     if expected is None or request.version < HttpVersion11:
         return
@@ -70,7 +74,12 @@ async def say_continue(request: web.Request) -> None:
     request.writer.output_size = 0
 
 
-def _require_plain(request: web.Request) -> None:
+def require_plain(request: web.Request) -> None:
+    """Make sure that a body comes as it is.
+
+    Raises:
+        MediaTypeError: It is coded.
+    """
     for name, plain in ((hdrs.CONTENT_ENCODING, "identity"), (hdrs.TRANSFER_ENCODING, "chunked")):
         # All lines count: a second one must not hide behind the first.
         coding = ", ".join(request.headers.getall(name, (plain,)))
@@ -85,7 +94,7 @@ def media_type_of(request: web.Request, media_types: Collection[str]) -> str:
     Raises:
         MediaTypeError: It is not one of `media_types`, or its charset or content coding is not taken.
     """
-    _require_plain(request)
+    require_plain(request)
     header = request.headers.get(hdrs.CONTENT_TYPE, "")
     if header in media_types:
         return header

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from service.assigning import DocumentProgress, Progress
+from service.blobs import Blobs
 from service.commands import (
     Actor,
     Authenticate,
@@ -43,6 +44,10 @@ class Engine(Protocol):
 
     async def submit(self, command: Command) -> Outcome:
         """Carry a command out; returns when the outcome is durable."""
+        ...
+
+    async def foresee(self, command: Command) -> None:
+        """Refuse a command that would be refused now, before its body has arrived."""
         ...
 
     async def get(self, query: Get) -> Entity:
@@ -162,6 +167,7 @@ class Services:
         compact: Asks for a snapshot.
         attempts: Failed logins, which are limited.
         setup: The token of the first administrator, where registration is closed.
+        blobs: The contents of documents.
         in_flight: Idempotency keys of requests that are not answered yet.
     """
 
@@ -175,6 +181,7 @@ class Services:
     compact: Callable[[], None]
     attempts: Attempts
     setup: SetupToken
+    blobs: Blobs
     in_flight: set[str] = field(default_factory=set)
 
 

@@ -11,7 +11,7 @@ from service.errors import MalformedError, PreconditionFailedError
 
 # One element of a list, which may be empty (RFC 9110, section 5.6.1).
 _TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"\s*)?(?:,|$)')
-_VERSION = re.compile(r"([1-9][0-9]{0,17})(;utf16)?")
+_VERSION = re.compile(r"([1-9][0-9]{0,17})(?:;(?:utf16|content))?")
 _NO_VERSION = 0
 
 

@@ -48,6 +48,12 @@ class MediaTypeError(HttpError):
     status, name, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
+class RangeError(HttpError):
+    """There are no bytes in the range that was asked for. `Content-Range` tells how many there are."""
+
+    status, name, title = 416, "range-not-satisfiable", "Nothing in this range"
+
+
 class ExpectationError(HttpError):
     """`Expect` asks for something other than `100-continue`."""
 
@@ -97,6 +103,6 @@ class LogFailedError(HttpError):
 
 
 class FullError(HttpError):
-    """The disk has no room for the log. Nothing was changed; reads go on, and writes come back when there is room."""
+    """The disk has no room, or only for the log. Nothing was changed; reads go on, and writes come back with room."""
 
     status, name, title = 507, "no-room", "The disk is full"

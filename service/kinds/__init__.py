@@ -3,6 +3,7 @@
 from service.kinds.account import API_KEY, CREDENTIAL, SESSION, USER
 from service.kinds.assignment import ASSIGNMENT
 from service.kinds.base import Kind
+from service.kinds.blob import BLOB
 from service.kinds.document import DOCUMENT, TEXT
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from service.kinds.private import IDEMPOTENCY, LOGIN_LOCK, TOMBSTONE
@@ -22,4 +23,5 @@ KINDS: tuple[Kind, ...] = (
     IDEMPOTENCY,
     TOMBSTONE,
     LOGIN_LOCK,
+    BLOB,
 )

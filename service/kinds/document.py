@@ -1,4 +1,4 @@
-"""Documents, and their texts, which are values of their own."""
+"""Documents; their texts, which are values of their own; what is told of their content, which is a file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ class PageOf(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     end: Annotated[int, Meta(ge=0)] | None = None
 
 
+class Content(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a document tells of its content; the bytes are in the blob that `sha256` names.
+
+    Attributes:
+        media_type: As it was sent, with parameters.
+        size: In bytes.
+        sha256: In hex.
+    """
+
+    media_type: str
+    size: int
+    sha256: str
+
+
 class DocumentDraft(Draft, kw_only=True, frozen=True):
     """A document as a client sends it."""
 
@@ -33,6 +47,7 @@ class DocumentDraft(Draft, kw_only=True, frozen=True):
     owner_id: str | None = None
     project_id: str | None = None
     length: int | None = None
+    content: Content | None = None
     reviewed_at: str | None = None
     reviewed_by: str | None = None
 
@@ -42,6 +57,7 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     Attributes:
         length: Of the text, in code points.
+        content: What was uploaded besides the text, or in its place.
         reviewed_at: When its review was done, which an adjudication says.
         reviewed_by: Who adjudicated.
     """
@@ -55,6 +71,7 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     metadata: dict[str, Any]
     project_id: str | None = None
     length: int | None = None
+    content: Content | None = None
     external_id: str | None = None
     language: str | None = None
     pages: list[PageOf] | None = None
@@ -73,6 +90,12 @@ class DocumentRow(msgspec.Struct, frozen=True):
     external_id: str | None = None
     derived_from: str | None = None
     reviewed_at: str | None = None
+    content: Content | None = None
+
+    @property
+    def blob(self) -> str | None:
+        """The blob that holds its content."""
+        return None if self.content is None else self.content.sha256
 
     @property
     def scope(self) -> str:
@@ -100,6 +123,7 @@ DOCUMENT = Kind(
         Index("external_id", "external_id"),
         Index("derived_from", "derived_from"),
         Index("scope", "scope", is_computed=True),
+        Index("blob", "blob", is_computed=True),
     ),
     collection="documents",
     keeps_rows=True,

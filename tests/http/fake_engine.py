@@ -63,6 +63,9 @@ class FakeEngine:
             raise self.error
         return self.outcome
 
+    async def foresee(self, command: Command) -> None:
+        """Foresee no refusal."""
+
     async def get(self, query: Get) -> Entity:
         """Answer with the one entity."""
         self.queries.append(query)

@@ -309,3 +309,5 @@ def test_every_command_has_a_scope_or_takes_a_session() -> None:
     sessions = {"LogIn", "LogOut", "SetPassword", "MakeKey", "RevokeKey"}
     local = {("CreateFor", kind) for kind in ("document", "extraction", "annotation")} | {("Expire", "")}
     assert without == {(name, "") for name in sessions} | local | {("LockLogin", "")}
+    local = {("CreateFor", kind) for kind in ("document", "extraction", "annotation")} | {("Expire", ""), ("SettleBlobs", "")}
+    assert without == {(name, "") for name in sessions} | local
