@@ -310,4 +310,6 @@ def test_every_command_has_a_scope_or_takes_a_session() -> None:
     local = {("CreateFor", kind) for kind in ("document", "extraction", "annotation")} | {("Expire", "")}
     assert without == {(name, "") for name in sessions} | local | {("LockLogin", "")}
     local = {("CreateFor", kind) for kind in ("document", "extraction", "annotation")} | {("Expire", ""), ("SettleBlobs", "")}
+    local = {("CreateFor", kind) for kind in ("document", "extraction", "annotation")}
+    local |= {("Expire", ""), ("SettleBlobs", "")}
     assert without == {(name, "") for name in sessions} | local

@@ -37,13 +37,13 @@ def files(directory: Path) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
 
 
-async def put(member: Member, document: str, data: bytes = SMALL, **headers: str) -> Answer:
+async def put(member: Member, document: str, data: bytes = SMALL, /, **headers: str) -> Answer:
     """Upload a content; underscores in the names of header fields stand for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await member.call("PUT", f"/v1/documents/{document}/content", data=data, headers={**PDF, **named})
 
 
-async def get(member: Member, document: str, method: str = "GET", **headers: str) -> Answer:
+async def get(member: Member, document: str, method: str = "GET", /, **headers: str) -> Answer:
     """Download a content."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await member.call(method, f"/v1/documents/{document}/content", headers=named)
@@ -266,7 +266,11 @@ async def test_who_is_refused_need_not_send_the_body(anna: Member, bert: Member,
         yield b"x"
         await never.wait()
 
-    cases = ((bert, {}, 404), (anna, {"If-Match": '"9"'}, 412), (anna, {"If-None-Match": "*"}, 412))
+    cases: tuple[tuple[Member, dict[str, str], int], ...] = (
+        (bert, {}, 404),
+        (anna, {"If-Match": '"9"'}, 412),
+        (anna, {"If-None-Match": "*"}, 412),
+    )
     for member, headers, status in cases:
         own = {"Authorization": f"Bearer {member.token}", **PDF, **headers}
         path = f"/v1/documents/{document}/content"
