@@ -10,6 +10,7 @@ import click
 import msgspec
 from tqdm import tqdm
 
+from service.blob_check import BlobReport, check_blobs
 from service.clock import format_time
 from service.kinds import KINDS
 from service.repair_cli import repair_command
@@ -39,11 +40,14 @@ log_group.add_command(repair_command)
 def verify_command(directory: Path) -> None:
     """Read everything and verify it; exit code 4 names the first damage, with file, offset and sequence."""
     found = _inspect(directory)
+    blobs = _check_blobs(directory)
     transactions, tail = sum(segment.transactions for segment in found.segments), found.segments[-1]
     click.echo(
         f"Sound: {transactions} transactions up to sequence {tail.last} in {len(found.segments)} segments, "
         f"{len(found.snapshots)} snapshots. The last segment is {tail.end}."
     )
+    if blobs.blobs or blobs.unknown:
+        click.echo(f"{blobs.blobs} blobs with {blobs.bytes} bytes, and {blobs.unknown} that nothing names any more.")
     missing = sum(segment.index is False for segment in found.segments)
     if missing:
         click.echo(f"{missing} archived segments have no index: a history reads them whole.")
@@ -103,6 +107,18 @@ def _inspect(directory: Path) -> Inspection:
 
         try:
             return inspect(directory, on_segment=advance)
+        except (WalError, OSError) as error:
+            _fail(error)
+
+
+def _check_blobs(directory: Path) -> BlobReport:
+    with tqdm(unit="blob", file=sys.stderr, disable=None) as bar:
+
+        def advance(_: str) -> None:
+            bar.update()
+
+        try:
+            return check_blobs(directory, advance)
         except (WalError, OSError) as error:
             _fail(error)
 

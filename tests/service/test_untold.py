@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from service.collecting import Register
 from service.commands import (
     Actor,
     Authenticate,
@@ -23,8 +24,9 @@ from service.commands import (
     SetPassword,
     Update,
 )
+from service.contents import StoreContent
 from service.errors import DomainError, GoneError
-from service.kinds.document import DocumentDraft
+from service.kinds.document import Content, DocumentDraft
 from service.kinds.marks import AnnotationDraft
 from service.kinds.project import ProjectDraft
 from service.logins import LockLogin, Locks
@@ -32,6 +34,7 @@ from tests.service.test_engine import Service
 from wal.errors import OutcomeUnknownError, PoisonedError
 
 ADA = "ada@example.org"
+CONTENT = Content(media_type="a/b", size=1, sha256="0" * 64)
 
 
 class World:
@@ -83,6 +86,7 @@ class World:
             new_id=self.service.ids.new("ann"),
             draft=AnnotationDraft(document_id=self.document),
         )
+        self.storing = StoreContent(actor=self.ada, operation="t", id=self.document, content=CONTENT)
         return self
 
     async def get(self, kind: str, key: str, actor: Actor | None = None) -> object:
@@ -135,6 +139,22 @@ CASES: dict[str, tuple[Callable[[World], Command], Ask]] = {
         lambda w: w.service.engine.page(List(actor=w.ada, kind="annotation", filters={"label": ("none",)})),
     ),
     "a new version": (update, lambda w: w.get("document", w.document)),
+    "a content": (
+        lambda w: w.storing,
+        lambda w: w.service.engine.get(Get(actor=w.ada, kind="document", id=w.document, bare=True)),
+    ),
+    "404 of a content that is foreseen": (
+        lambda w: w.deletion("document", w.document),
+        lambda w: w.service.engine.foresee(w.storing),
+    ),
+    "blobs that are known": (
+        lambda w: w.storing,
+        lambda w: Register(w.service.state, w.service.engine, 9).page(None),
+    ),
+    "blobs that are unknown": (
+        lambda w: w.storing,
+        lambda w: Register(w.service.state, w.service.engine, 9).unknown(["x"]),
+    ),
     "a mark, by the document that lets it be seen": (update, lambda w: w.get("annotation", w.mark)),
     "a document, by the session that lets it be seen": (
         lambda w: w.login,
