@@ -1,7 +1,14 @@
 """The async client: typed results, retries that are safe, pages as async iterators."""
 
 from service.client.client import Client
-from service.client.errors import ClientError, ConnectionLostError, ProblemError, UnexpectedAnswerError
+from service.client.errors import (
+    ClientError,
+    ConnectionLostError,
+    ContentChangedError,
+    ContentDamagedError,
+    ProblemError,
+    UnexpectedAnswerError,
+)
 from service.client.operations import Operation
 from service.client.retries import RetryPolicy
 
@@ -9,6 +16,8 @@ __all__ = [
     "Client",
     "ClientError",
     "ConnectionLostError",
+    "ContentChangedError",
+    "ContentDamagedError",
     "Operation",
     "ProblemError",
     "RetryPolicy",

@@ -12,6 +12,7 @@ from aiohttp import hdrs
 
 from service.client.assignments import Assignments
 from service.client.collection import Collection, Readable, decoded
+from service.client.documents import Documents
 from service.client.exports import Exports
 from service.client.operations import BulkResult, Operation, OperationResult, Operations
 from service.client.retries import RetryPolicy
@@ -24,7 +25,6 @@ from service.client.types import (
     ApiKey,
     ApiKeys,
     Document,
-    DocumentDraft,
     Extraction,
     ExtractionDraft,
     MadeApiKey,
@@ -88,7 +88,7 @@ class Client:
         )
         self.users = Readable[User](self._transport, _USERS, User)
         self.projects = Collection[ProjectDraft, Project](self._transport, _PROJECTS, Project)
-        self.documents = Collection[DocumentDraft, Document](self._transport, "/v1/documents", Document)
+        self.documents = Documents(self._transport, "/v1/documents", Document)
         self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
         self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
         self.assignments = Assignments(self._transport)

@@ -91,6 +91,20 @@ class ProblemError(ClientError):
         return self.problem.errors
 
 
+class ContentChangedError(ClientError):
+    """The document changed while its content was downloaded, so that the rest of it may be that of another one."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(f"{call}: the document changed after the connection was lost. Download it again.")
+
+
+class ContentDamagedError(ClientError):
+    """What was downloaded has not the digest that the server told. Do not use it, and download it again."""
+
+    def __init__(self, call: str, found: str, expected: str) -> None:
+        super().__init__(f"{call}: what arrived has the digest {found}, the server told {expected}.")
+
+
 class UnexpectedAnswerError(ClientError):
     """What answered does not speak this API: another service, a proxy, or a much newer version.
 

@@ -80,7 +80,7 @@ class Exports:
             except (ProblemError, *LOST) as error:
                 tries += 1
                 failure = error if isinstance(error, ProblemError) else ConnectionLostError(_CALL, tries, error, None)
-                pause = self._transport.policy.pause(tries, None) if _is_passing(failure) else None
+                pause = self._transport.policy.pause(tries, None) if is_passing(failure) else None
                 if pause is None:
                     raise failure from error
                 self._transport.statistics.retries += 1
@@ -104,7 +104,8 @@ class Exports:
             yield response
 
 
-def _is_passing(failure: ClientError) -> bool:
+def is_passing(failure: ClientError) -> bool:
+    """Tell if a request that does no harm twice may go better at the next try."""
     if isinstance(failure, ProblemError):
         return is_transient(failure.status, failure.name, repeatable=True)
     return True

@@ -41,6 +41,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         headers: Besides those for the body, the token and the key.
         idempotency_key: None where the server takes none.
         repeatable: Doing it twice does no harm.
+        source: Gives the body at each try, in place of `body`.
+        is_long: It may take any time as long as something arrives; the server is asked before the body is sent.
+        once: It cannot be tried again, because its body is gone then.
     """
 
     method: str
@@ -51,6 +54,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     idempotency_key: str | None = None
     repeatable: bool = True
+    source: Callable[[], Any] | None = None
+    is_long: bool = False
+    once: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +94,7 @@ class Transport:
 
     Attributes:
         token: As above; it may change.
+        patience: The timeouts of what may take any time as long as something arrives.
         statistics: What was done so far.
     """
 
@@ -107,6 +114,7 @@ class Transport:
         self.policy = policy
         self.timeout_seconds = timeout_seconds
         self.sleep = sleep
+        self.patience = aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._connections_max = connections_max
         self._session: aiohttp.ClientSession | None = None
@@ -128,7 +136,7 @@ class Transport:
                 self.statistics.requests += 1
                 self.statistics.replayed += outcome.replayed
                 return outcome
-            pause = self.policy.pause(tries, wait_seconds) if transient else None
+            pause = self.policy.pause(tries, wait_seconds) if transient and not request.once else None
             if pause is None:
                 raise outcome
             await self.sleep(pause)
@@ -157,14 +165,21 @@ class Transport:
 
     async def _exchange(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
         headers = self.headers_of(request)
-        if request.body is not None:
+        if request.body is not None or request.source is not None:
             headers[hdrs.CONTENT_TYPE] = request.media_type
         # As a file, because aiohttp warns of large bytes.
-        data = None if request.body is None else io.BytesIO(request.body)
-        url = self.url + request.path
-        session = self.opened()
-        async with session.request(
-            request.method, url, params=request.query, data=data, headers=headers, allow_redirects=False
+        data: Any = None if request.body is None else io.BytesIO(request.body)
+        if request.source is not None:
+            data = request.source()
+        async with self.opened().request(
+            request.method,
+            self.url + request.path,
+            params=request.query,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            timeout=self.patience if request.is_long else self._timeout,
+            expect100=request.is_long,
         ) as response:
             return response, await response.read()
 

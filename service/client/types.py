@@ -230,6 +230,14 @@ class Project(Entity, frozen=True, kw_only=True):
     members: dict[str, str] = {}
 
 
+class Content(Part, frozen=True, kw_only=True):
+    """What a document tells of its content; `size` is in bytes, `sha256` in hex."""
+
+    media_type: str
+    size: int
+    sha256: str
+
+
 class Document(Entity, frozen=True, kw_only=True):
     """A document. Only `get` gives its text: lists and answers to changes leave it out. `length` is in code points."""
 
@@ -238,6 +246,7 @@ class Document(Entity, frozen=True, kw_only=True):
     title: str = ""
     text: str | None = None
     length: int | None = None
+    content: Content | None = None
     external_id: str | None = None
     language: str | None = None
     metadata: dict[str, Any] = {}
