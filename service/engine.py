@@ -118,8 +118,8 @@ class Engine:
 
     async def foresee(self, command: Command) -> None:
         """Refuse what would be refused now, before a body is waited for; raises as `submit`, and nothing is changed."""
-        self._log.admit()
         try:
+            self._log.admit()
             foresee(self._context(None), command)
         except DomainError:
             await self._log.wait(self._state.sequence)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.mutants.access import ACCESS
 from tests.mutants.answers import ANSWERS
+from tests.mutants.blobs import BLOBS
 from tests.mutants.checks import CHECKS
 from tests.mutants.mutant import Mutant
 from tests.mutants.syncs import SYNCS
 
 MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *ACCESS)
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *BLOBS)

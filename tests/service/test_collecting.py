@@ -212,6 +212,18 @@ async def test_a_blob_that_is_uploaded_again_is_named_again(tmp_path: Path) -> N
         assert service.has(b"back"), "the deletion is not covered yet"
 
 
+async def test_a_blob_that_came_and_went_between_two_looks_is_named_by_history(tmp_path: Path) -> None:
+    """The release of long ago is taken back in the upload's own record, not by a look that may come too late."""
+    async with opened(tmp_path) as service:
+        await service.delete(await service.document(b"back"))
+        await service.collector.look()
+        await service.compact()
+        await service.delete(await service.document(b"back"))
+        await service.compact()
+        await service.collector.look()
+        assert service.has(b"back")
+
+
 async def test_a_document_that_names_a_released_blob_holds_it(tmp_path: Path) -> None:
     """Whoever let it: a look finds it and takes the release back."""
     async with opened(tmp_path) as service:
