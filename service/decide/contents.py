@@ -44,7 +44,10 @@ def store_content(context: Context, command: StoreContent) -> Decision:
         TooLargeError: The document would be too large with what it is to tell.
     """
     row = require_document(context, require_user(context, command.actor), command.id, Action.CHANGE_DOCUMENT)
-    require_conditions(context, command, row.version)
+    # What must not exist is the content, not the document.
+    conditions = command.conditions
+    is_free = conditions.create_only and conditions.if_match is None and row.content is None
+    require_conditions(context, command, None if is_free else row.version)
     change, version = _changed(context, command.id, command.content)
     changes = [change, *held(context, command.content)]
     return Decision(changes, outcome_of(DOCUMENT, change, CREATED if row.content is None else OK, version))

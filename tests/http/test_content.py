@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import os
+import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -260,6 +261,7 @@ async def test_the_rules_of_the_document_hold(anna: Member, bert: Member, admin:
 
 async def test_who_is_refused_need_not_send_the_body(anna: Member, bert: Member, document: str) -> None:
     """Access and preconditions are asked before a byte of it is read: a body that never comes is no reason to wait."""
+    await put(anna, document)
     never = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -307,6 +309,15 @@ async def test_rights_are_asked_again_when_all_of_it_is_there(
     goes_on.set()
     assert (await uploading).status == (404 if remove else 412)
     assert "content" not in (await anna.call("GET", f"/v1/documents/{shared}")).json
+
+
+async def test_create_only_asks_for_a_document_without_a_content(anna: Member, document: str) -> None:
+    """What must not exist is the content; once it is there, 412."""
+    assert (await put(anna, document, If_None_Match="*")).status == 201
+    assert (await put(anna, document, If_None_Match="*")).problem == "precondition-failed"
+    await anna.call("DELETE", f"/v1/documents/{document}/content")
+    assert (await put(anna, document, If_None_Match="*", If_Match='"2"')).problem == "precondition-failed"
+    assert (await put(anna, document, If_None_Match="*")).status == 201
 
 
 async def test_a_retry_gets_the_first_answer(anna: Member, document: str) -> None:
@@ -467,6 +478,28 @@ async def test_a_slow_body_is_given_up(tmp_path: Path, limits: dict[str, float])
         async with asyncio.timeout(20), client.put(path, data=slow(), headers=headers) as response:
             assert (response.status, (await response.json())["type"]) == (408, "/problems/too-slow")
         assert files(tmp_path / "data" / "blobs") == []
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
+    """It would hold a file and a connection for ever; another one is served meanwhile."""
+    async with open_app(tmp_path / "data", {"limits": {"body_seconds": 0.3}}) as client:
+        anna = await Member(client).join("anna@example.org")
+        document = (await anna.create("/v1/documents", title="t"))["id"]
+        data = bytes(30_000_000)
+        await put(anna, document, data)
+        assert client.server.runner is not None
+        server = client.server.runner.server
+        assert server is not None
+        url = client.make_url(f"/v1/documents/{document}/content")
+        others = set(server.connections)
+        with socket.create_connection((url.host or "", url.port or 0)) as idle:
+            idle.sendall(f"GET {url.path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {anna.token}\r\n\r\n".encode())
+            async with asyncio.timeout(20):
+                while not (own := set(server.connections) - others):
+                    await asyncio.sleep(0.01)
+                while own & set(server.connections):
+                    await asyncio.sleep(0.01)
+        assert len((await get(anna, document)).data) == len(data)
 
 
 async def test_a_disk_without_room_beyond_the_reserve_is_507(tmp_path: Path) -> None:
