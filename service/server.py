@@ -148,7 +148,7 @@ async def _open(settings: Settings, state: State, file_system: FileSystem | None
         durability="every answer is synced to this disk before it is given",
         not_protected_from=[
             "the loss of this disk or this machine: keep copies",
-            "readers of the directory: it holds text and password hashes, unencrypted",
+            "readers of the directory: it holds texts, contents and password hashes, unencrypted",
         ],
     )
     log, report = await open_log(
