@@ -9,5 +9,4 @@ from tests.mutants.checks import CHECKS
 from tests.mutants.mutant import Mutant
 from tests.mutants.syncs import SYNCS
 
-MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *ACCESS)
-MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *BLOBS)
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *ACCESS, *BLOBS)
