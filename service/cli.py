@@ -15,6 +15,7 @@ from service.compact_cli import compact_command
 from service.drill.cli import drill_command
 from service.exchange_cli import export_group, import_group
 from service.legacy.pending import EXIT_UNIMPORTED, UnimportedError, refuse_unimported
+from service.load.cli import load_command
 from service.log_cli import log_group
 from service.logs import configure
 from service.server import require_c_parser, serve
@@ -41,6 +42,7 @@ main.add_command(user_group)
 main.add_command(log_group)
 main.add_command(compact_command)
 main.add_command(drill_command)
+main.add_command(load_command)
 
 
 @main.command("serve")

@@ -24,6 +24,7 @@ from service.control import listening
 from service.engine import Engine
 from service.http.call import Gate
 from service.kinds import KINDS
+from service.loop_lag import LoopLag
 from service.maintenance import maintain
 from service.settings import Settings
 from service.state.state import State, index_fields
@@ -73,6 +74,8 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         if not clean:
             services.attempts.distrust()
         status.compactor = compactor
+        log, compactor = opened
+        status.log, status.compactor = log, compactor
         engine = Engine(state, log, clock.now, settings.limits)
         left = await services.blobs.prepare()
         if left:
@@ -85,6 +88,8 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
             asyncio.create_task(maintain(engine, settings)),
             asyncio.create_task(collector.run(settings.maintenance.blobs_seconds)),
         ]
+        work = (compactor.run(), maintain(engine, settings), status.lag.run())
+        background = [asyncio.create_task(each) for each in work]
         for task in background:
             task.add_done_callback(_say_fault)
         async with listening(Path(settings.data.directory), engine, services.passwords, services.ids):
@@ -101,15 +106,23 @@ class _Status:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.log: Log | None = None
         self.compactor: Compactor | None = None
         self.collector: Collector | None = None
+        self.lag = LoopLag()
 
     def compact(self) -> None:
         if self.compactor is not None:
             self.compactor.request()
 
     def told(self) -> dict[str, Any]:
-        status: dict[str, Any] = {"sequence": self._state.sequence, "entities": dict(self._state.counts)}
+        status: dict[str, Any] = {
+            "sequence": self._state.sequence,
+            "entities": dict(self._state.counts),
+            "event_loop": self.lag.told(),
+        }
+        if self.log is not None:
+            status["batches"] = msgspec.structs.asdict(self.log.batches)
         if self.compactor is not None:
             status["compaction"] = msgspec.structs.asdict(self.compactor.status)
         if self.collector is not None:

@@ -19,6 +19,7 @@ FORBIDDEN = {
     "service/decide": ("aiohttp", "asyncio", "service.http", "service.engine"),
     "service/client": ("service.http", "service.engine", "service.state", "service.kinds", "wal"),
     "service/drill": ("service.http", "service.engine", "service.state", "service.decide", "wal.log", "wal.recovery"),
+    "service/load": ("service.http", "service.engine", "service.state", "service.decide", "service.kinds", "wal"),
     "service": ("bench", "tests"),
 }
 
@@ -34,7 +35,7 @@ def imported(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
 def test_imports_go_one_way(folder: str) -> None:
-    """The engine knows nothing of the service, handlers nothing of the state, client and drill nothing of either."""
+    """The engine knows nothing of the service, handlers nothing of the state; client, drill and load know neither."""
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     for path in files:

@@ -42,6 +42,20 @@ class Sealed(NamedTuple):
     state_digest: bytes
 
 
+class Batches(msgspec.Struct):
+    """What was made durable since the opening.
+
+    Attributes:
+        count: Of the batches, each one write and one sync.
+        records: In them.
+        seconds: From the moment that a batch was handed to the writer until it was known to be durable, of all batches.
+    """
+
+    count: int = 0
+    records: int = 0
+    seconds: float = 0.0
+
+
 class Log:
     """A log that is ready. `wal.opening.open_log` makes one.
 
@@ -61,6 +75,7 @@ class Log:
         time: Of the last record that was appended, in microseconds since 1970 UTC.
         sealed: The last rotation seal that is durable, None if there is none.
         bytes: Of the records behind the snapshot that recovery began with.
+        batches: Counts and times of what was made durable.
         poisoned: Done with the cause as its result, once a write or sync of the log has failed.
     """
 
@@ -80,6 +95,7 @@ class Log:
         self.sealed = sealed
         self.bytes = replayed_bytes
         self.durable = sequence
+        self.batches = Batches()
         self.time = time
         self._loop = asyncio.get_running_loop()
         self.poisoned: asyncio.Future[BaseException] = self._loop.create_future()
@@ -100,6 +116,7 @@ class Log:
         self._queue: deque[Entry] = deque()
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._busy = False
+        self._batch_began = 0.0
         self._closed = False
         self._salts: list[bytes] = []
         store.on_end(self._poison_once)
@@ -296,6 +313,7 @@ class Log:
             self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
+        self._batch_began = self._loop.time()
         batch = [self._queue.popleft()]
         if batch[0].type == RecordType.ROTATION_SEAL:
             self._store.rotate(batch[0], partial(self._done, batch))
@@ -309,6 +327,9 @@ class Log:
             self._poison_once(error)
             return
         self.durable = batch[-1].sequence
+        self.batches.count += 1
+        self.batches.records += len(batch)
+        self.batches.seconds += self._loop.time() - self._batch_began
         if batch[-1].type == RecordType.ROTATION_SEAL:
             self.sealed = Sealed(batch[-1].sequence, decode_seal(batch[-1].payload).state_digest)
             self._prepare_wanted.set()

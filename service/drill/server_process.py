@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from service.drill.processes import Child, children_of
@@ -26,7 +26,7 @@ _SAID_MAX = 2000
 _LISTENING = re.compile(r"http://127\.0\.0\.1:\d+")
 _WRITER, _COMPACTION = Path(writer_main.__file__).name, child_main.__name__
 SEGMENT_BYTES = 1024 * 1024
-SETTINGS: dict[str, dict[str, object]] = {
+SETTINGS: Mapping[str, Mapping[str, object]] = {
     # Everything that happens once a day on a real server is to happen many times a round.
     "log": {"segment_bytes": SEGMENT_BYTES, "record_bytes_max": 128 * 1024, "retry_seconds": 0.2},
     "limits": {"text_bytes": 32 * 1024, "entity_bytes": 32 * 1024},
@@ -56,19 +56,25 @@ class ServerProcess:
     Args:
         folder: For the data directory, the settings and what the server logs.
         command: Starts a server; it takes the options of `annolog serve`, and must become that server, not start it.
+        settings: Section → key → value, where they differ from the defaults.
 
     Attributes:
         url: Where it listens.
         start_seconds: That its last start took.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str] = COMMAND,
+        settings: Mapping[str, Mapping[str, object]] = SETTINGS,
+    ) -> None:
         self.directory = folder / "data"
         self.log = folder / "server.log"
         self.url = ""
         self.start_seconds = 0.0
         self._config = folder / "drill.toml"
-        self._config.write_text(_toml(SETTINGS))
+        self._config.write_text(_toml(settings))
         self._command = [*command, "--port", "0", "--data-dir", str(self.directory), "--config", str(self._config)]
         self._log_begins = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -173,8 +179,8 @@ class ServerProcess:
             )
 
 
-def _toml(settings: dict[str, dict[str, object]]) -> str:
-    lines = ["# Written by annolog drill: small, so that rotations, compactions and removals happen all the time."]
+def _toml(settings: Mapping[str, Mapping[str, object]]) -> str:
+    lines = ["# Written by annolog for a server that it starts for itself."]
     for section, values in settings.items():
         lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 
+import msgspec
 import pytest
 
 from tests.simulated_disk import SimulatedDisk
@@ -53,6 +54,20 @@ async def test_what_is_ready_together_shares_one_write_and_one_sync() -> None:
     sequences = [run.put(100) for _ in range(64)]
     await asyncio.gather(*(run.log.wait(sequence) for sequence in reversed(sequences)))
     assert disk.operations[len(before) :] == ["write", "sync"]
+    await run.close()
+
+
+async def test_batches_are_counted_once_they_are_durable() -> None:
+    """How many, of how many records, and how long they took."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    before = msgspec.structs.replace(run.log.batches)
+    sequences = [run.put(100) for _ in range(10)]
+    assert run.log.batches == before
+    await run.log.wait(sequences[-1])
+    after = run.log.batches
+    assert (after.count - before.count, after.records - before.records) == (1, 10)
+    assert 0 < after.seconds - before.seconds < 10
     await run.close()
 
 

@@ -1,0 +1,1 @@
+"""The load tester: `annolog load` measures a server as its users would meet it."""
