@@ -6,7 +6,9 @@ STAMP := $(VENV)/.installed
 
 PORT ?= 8080
 
-.PHONY: setup run test drill demo bench bench-scale lint format
+BENCH_STAMP := $(VENV)/.installed-bench
+
+.PHONY: setup run test drill demo bench bench-quick bench-packages bench-scale profile lint format
 
 setup: $(STAMP)
 
@@ -32,9 +34,26 @@ drill: $(STAMP)
 	$(BIN)/python -m tests.campaigns --report drill-report || { other=$$?; test $$code -ne 0 || code=$$other; }; \
 	exit $$code
 
-bench: $(STAMP)
+# The peers that come from Python's registry.
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
+	touch $@
+
+# Those that come from Debian; it needs root. What is missing is named in the tables.
+bench-packages:
+	apt-get update
+	apt-get install --yes --no-install-recommends redis-server webdis etcd-server postgresql
+
+bench: $(BENCH_STAMP)
 	$(BIN)/python -m bench.create
+	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.scale
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m bench.compare --quick
+
+profile: $(BENCH_STAMP)
+	$(BIN)/python -m bench.profile
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale

@@ -1,6 +1,7 @@
-"""The load: clients on keep-alive connections that each create one annotation after the other.
+"""The load: clients on keep-alive connections that each ask one thing after the other.
 
-Requests are prepared bytes on raw sockets, so that most of the two cores is the server's. Every answer must be 201.
+Requests are prepared bytes on raw connections, those of the load tester, so that most of the two cores is the server's.
+Every answer must be the expected one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+from service.load.connection import Address, Connection
+from service.load.requests import Encoder
+
+_OK, _CREATED = 200, 201
 _TEXT = "Marie Curie met Albert Einstein in Geneva. " * 20
 
 
@@ -20,12 +25,14 @@ class Round(NamedTuple):
     """What one round gave.
 
     Attributes:
-        requests: That were answered with 201.
+        requests: That were answered as expected.
         seconds: It took.
+        latencies: Of each, in seconds.
     """
 
     requests: int
     seconds: float
+    latencies: list[float]
 
 
 class Target:
@@ -36,7 +43,7 @@ class Target:
     """
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self._address = Address("127.0.0.1", port)
         self._request = b""
 
     async def prepare(self) -> None:
@@ -53,42 +60,29 @@ class Target:
             "label": "person",
             "attributes": {"certain": True, "source": "bench"},
         }
-        self._request = _encode("/v1/annotations", mark, token)
+        self._request = Encoder(self._address, token).post("/v1/annotations", mark)
 
     async def load(self, clients: int, seconds: float) -> Round:
         """Create annotations for some seconds."""
-        begin = time.perf_counter()
-        counts = await asyncio.gather(*(self._client(begin + seconds) for _ in range(clients)))
-        return Round(sum(counts), time.perf_counter() - begin)
+        return await closed_loop(self._address, lambda: self._request, _CREATED, clients, seconds)
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
         """Open a connection; what it gives creates an annotation and returns the answer's body."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        connection = await Connection.open(self._address)
 
         async def create() -> bytes:
-            writer.write(self._request)
-            return await _answer(reader)
+            return await asked(connection, self._request, _CREATED)
 
         yield create
-        writer.close()
-        await writer.wait_closed()
-
-    async def _client(self, end: float) -> int:
-        answered = 0
-        async with self.connection() as create:
-            while time.perf_counter() < end:
-                await create()
-                answered += 1
-        return answered
+        connection.abort("the load has ended")
 
     async def _call(self, path: str, body: Mapping[str, object], token: str = "") -> dict[str, str]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(_encode(path, body, token))
-        answer: dict[str, str] = json.loads(await _answer(reader))
-        writer.close()
-        await writer.wait_closed()
-        return answer
+        connection = await Connection.open(self._address)
+        answer = await asked(connection, Encoder(self._address, token).post(path, body), _CREATED)
+        connection.abort("it was answered")
+        found: dict[str, str] = json.loads(answer)
+        return found
 
 
 class Reader:
@@ -100,19 +94,16 @@ class Reader:
     """
 
     def __init__(self, port: int, token: str) -> None:
-        self._port = port
-        self._token = token
+        self._address = Address("127.0.0.1", port)
+        self._encoder = Encoder(self._address, token)
 
     async def read(self, path: str, times: int) -> bytes:
         """GET a path some times, one after the other; returns the last answer's body."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._token}\r\n\r\n"
-        body = b""
+        connection = await Connection.open(self._address)
+        request, body = self._encoder.get(path), b""
         for _ in range(times):
-            writer.write(head.encode())
-            body = await _answer(reader, 200)
-        writer.close()
-        await writer.wait_closed()
+            body = await asked(connection, request, _OK)
+        connection.abort("the load has ended")
         return body
 
     async def json(self, path: str) -> Any:
@@ -120,20 +111,43 @@ class Reader:
         return json.loads(await self.read(path, 1))
 
 
-def _encode(path: str, body: Mapping[str, object], token: str) -> bytes:
-    content = json.dumps(body).encode()
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{authorization}"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
+async def closed_loop(
+    address: Address, request: Callable[[], bytes], status: int, clients: int, seconds: float
+) -> Round:
+    """Have clients ask one thing after the other for some seconds.
+
+    Args:
+        address: Of the server.
+        request: Gives the next request.
+        status: That every answer must have.
+        clients: At the same time.
+        seconds: Until no more is asked.
+    """
+    latencies: list[float] = []
+    connections = [await Connection.open(address) for _ in range(clients)]
+    begin = time.perf_counter()
+
+    async def client(connection: Connection) -> None:
+        now = time.perf_counter()
+        while now < begin + seconds:
+            await asked(connection, request(), status)
+            now, sent = time.perf_counter(), now
+            latencies.append(now - sent)
+
+    await asyncio.gather(*map(client, connections))
+    took = time.perf_counter() - begin
+    for connection in connections:
+        connection.abort("the load has ended")
+    return Round(len(latencies), took, latencies)
 
 
-async def _answer(reader: asyncio.StreamReader, expected: int = 201) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    _, _, rest = head.partition(b"Content-Length: ")
-    body = await reader.readexactly(int(rest.partition(b"\r\n")[0]))
-    if not head.startswith(b"HTTP/1.1 %d " % expected):
-        raise RuntimeError(f"expected {expected}, found {head.splitlines()[0].decode()}: {body.decode()}")
-    return body
+async def asked(connection: Connection, request: bytes, status: int) -> bytes:
+    """Send a request; returns the body of its answer.
+
+    Raises:
+        RuntimeError: The answer is another one than was expected.
+    """
+    answer = await connection.ask(request)
+    if answer.status != status:
+        raise RuntimeError(f"expected {status}, found {answer.status}: {answer.body.decode(errors='replace')}")
+    return answer.body

@@ -1,7 +1,8 @@
 """One side of a benchmark as a process: the real application, over a durable log or over none.
 
-Run as ``python -m bench.side durable DIRECTORY``, ``python -m bench.side memory`` or ``python -m bench.side watched
-DIRECTORY``. It prints its port when it is ready, then answers each line that it reads with a line of JSON:
+Run as ``python -m bench.side durable DIRECTORY``, ``memory``, ``one-sync DIRECTORY`` (nothing is stored, but each
+record costs a sync) or ``watched DIRECTORY``. It prints its port when it is ready, then answers each line that it reads
+with a line of JSON:
 
 - ``cpu``: the CPU seconds that it and the processes it started have used.
 - ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
@@ -24,7 +25,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bench.memory_log import MemoryLog
+from bench.memory_log import MemoryLog, OneSyncLog
 from bench.scale.callbacks import Callbacks
 from service import clock
 from service.app import make_app, make_runner, make_services
@@ -46,7 +47,9 @@ async def run(side: str, directory: Path | None) -> None:
     log: Log = MemoryLog()
     compacting: asyncio.Task[None] | None = None
     answers: Answers = {"cpu": _cpu}
-    if directory is not None:
+    if directory is not None and side == "one-sync":
+        log = OneSyncLog(directory.with_suffix(".one-sync"))
+    elif directory is not None:
         log, report = await open_log(directory, settings.log, state)
         compactor = Compactor(log, directory, settings.compaction, index_fields(KINDS), epoch=report.epoch)
         if side == "durable":

@@ -1,0 +1,175 @@
+"""A side: processes of its own, requests to them, and the processor time that all of them take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from service.load.connection import Address, Connection
+from service.load.requests import Encoder
+
+CREATE, GET, LIST = "create", "get", "list"
+MARK = {"start": 0, "end": 11, "text": "Marie Curie", "label": "person", "attributes": {"certain": True}}
+PAGE = 50
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Ask(NamedTuple):
+    """A kind of request to a side.
+
+    Attributes:
+        request: Gives the bytes of the next one.
+        status: That its answer must have.
+    """
+
+    request: Callable[[], bytes]
+    status: int
+
+
+class Side:
+    """One side. `start` makes it ready, `stop` ends what it has started.
+
+    Args:
+        folder: Of its own, for whatever it stores.
+
+    Attributes:
+        asks: Kinds of requests, once it is ready.
+    """
+
+    name: ClassVar[str]
+    durability: ClassVar[str]
+    programs: ClassVar[tuple[tuple[str, str], ...]] = ()
+    modules: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asks: dict[str, Ask] = {}
+        self.address = Address("127.0.0.1", free_port())
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @classmethod
+    def needs(cls) -> str:
+        """Return what is missing for it here, empty if nothing is."""
+        missing = [package for program, package in cls.programs if program_path(program) is None]
+        missing += [package for module, package in cls.modules if find_spec(module) is None]
+        return ", ".join(dict.fromkeys(missing))
+
+    async def start(self) -> None:
+        """Start it, and return once it takes requests."""
+        raise NotImplementedError
+
+    @property
+    def encoder(self) -> Encoder:
+        """Makes its requests."""
+        return Encoder(self.address)
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        cwd: Path | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        """Start a process of it; what it says goes to a file in the folder."""
+        with (self.folder / "said.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=stdin, stdout=log, stderr=log, process_group=0, user=user, cwd=cwd
+            )
+        self._processes.append(process)
+
+    async def ready(self, request: bytes, *, status: int | None = None) -> None:
+        """Return once it answers a request, with this status or, if there is none, whatever it says.
+
+        Raises:
+            RuntimeError: It ended, or does not answer in time.
+        """
+        begin = time.monotonic()
+        while True:
+            with contextlib.suppress(OSError):
+                connection = await Connection.open(self.address)
+                answer = await connection.ask(request)
+                connection.abort("it was answered")
+                if status in (None, answer.status):
+                    return
+            if time.monotonic() - begin > _READY_SECONDS or any(one.poll() is not None for one in self._processes):
+                raise RuntimeError(f"{self.name} did not start: {self.said()}")
+            await asyncio.sleep(0.02)
+
+    async def ask(self, request: bytes, status: int) -> Any:
+        """Send one request; returns the JSON of its answer."""
+        connection = await Connection.open(self.address)
+        answer = await connection.ask(request)
+        connection.abort("it was answered")
+        if answer.status != status:
+            raise RuntimeError(f"{self.name}: expected {status}, found {answer.status}: {answer.body[:500]!r}")
+        return json.loads(answer.body)
+
+    def said(self) -> str:
+        """Return the end of what its processes said."""
+        return (self.folder / "said.log").read_text(errors="replace")[-2000:]
+
+    @property
+    def pid(self) -> int:
+        """The process that it started first."""
+        return self._processes[0].pid
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of its processes, of those that they started, and of those that ended."""
+        return sum(_tree_seconds(process.pid) for process in self._processes)
+
+    def stop(self) -> None:
+        """End its processes, the last one first."""
+        for process in reversed(self._processes):
+            if process.stdin is not None:
+                process.stdin.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def program_path(name: str) -> str | None:
+    """Return where a program is: on the path, or where Debian keeps those of PostgreSQL; None if it is not."""
+    found = shutil.which(name)
+    kept = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    # A package for Python puts its program beside the interpreter, which need not be on the path.
+    beside = Path(sys.executable).parent / name
+    return str(kept[-1]) if kept else found or (str(beside) if beside.exists() else None)
+
+
+def _tree_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = [
+            child for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()
+        ]
+    except OSError:
+        # It ended meanwhile; its parent's count has it.
+        return 0.0
+    # utime, stime, and both of children that ended and were waited for.
+    return sum(int(field) for field in fields[11:15]) / _TICKS + sum(_tree_seconds(int(child)) for child in children)

@@ -1,0 +1,144 @@
+"""The comparison with peers measures what it says, and leaves nobody out in silence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench.compare import SCENARIOS, Scenario, compare, write
+from bench.compare_report import report, svg, verdict
+from bench.mixed import mixed
+from bench.peers.annolog import Annolog, Memory, OneSync
+from bench.peers.peers import Bare, Postgres
+from bench.peers.side import CREATE, LIST, Ask, Side, program_path
+
+
+class Missing(Side):
+    """A peer that nobody can have."""
+
+    name: ClassVar[str] = "a peer"
+    durability: ClassVar[str] = "perfect"
+    programs: ClassVar[tuple[tuple[str, str], ...]] = (("no-such-program", "no-such-package"),)
+    modules: ClassVar[tuple[tuple[str, str], ...]] = (("no_such_module", "another"), ("json", "never"))
+
+
+def rounds(*figures: tuple[float, float]) -> list[dict[str, float]]:
+    """Return rounds of these rates and CPU times."""
+    return [{"rate": rate, "cpu_us": cpu, "p50_ms": 1.0, "p99_ms": 2.0} for rate, cpu in figures]
+
+
+def figures_of(scenario: dict[str, Any]) -> dict[str, Any]:
+    """Return a run of one scenario."""
+    return {"machine": "<machine>", "rounds": 2, "seconds": 0.1, "scenarios": {"x": scenario}}
+
+
+async def test_a_short_run_gives_figures_of_every_side_and_names_who_is_missing(tmp_path: Path) -> None:
+    """Every answer had the status that was expected, or the run would have failed."""
+    scenario = Scenario("x", "creates", CREATE, 2, (Annolog, Memory, Missing, OneSync, Bare))
+    found = await compare(scenario, 2, 0.1, tmp_path)
+    assert found["not_run"] == {"a peer": "no-such-package, another"}
+    assert list(found["sides"]) == [Annolog.name, Memory.name, OneSync.name, Bare.name]
+    for name, side in found["sides"].items():
+        assert len(side["rounds"]) == 2
+        for one in side["rounds"]:
+            assert one["requests"] > 0, name
+            assert 0 < one["p50_ms"] <= one["p99_ms"]
+    text = report(figures_of(found))
+    assert "| a peer | not run: needs no-such-package, another |" in text
+    assert Bare.durability in text
+    write(figures_of(found), tmp_path / "results")
+    drawn = ET.fromstring((tmp_path / "results" / "compare.svg").read_text())  # noqa: S314 - our own drawing
+    texts = [element.text or "" for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "not run: needs no-such-package, another" in texts
+    assert "<machine>" in texts
+
+
+async def test_the_processor_time_of_a_side_is_that_of_all_its_processes(tmp_path: Path) -> None:
+    """Of children that ended too."""
+
+    class Parent(Missing):
+        async def start(self) -> None:
+            code = "sum(range(20_000_000))"
+            self.run(["sh", "-c", f'"{sys.executable}" -c "{code}"; exec sleep 60'])
+
+    side = Parent(tmp_path)
+    await side.start()
+    try:
+        while side.cpu_seconds() < 0.1:
+            assert side.pid
+    finally:
+        side.stop()
+
+
+async def test_an_unexpected_answer_ends_the_run(tmp_path: Path) -> None:
+    """A peer that refuses is not a fast peer."""
+
+    class Refusing(Bare):
+        name: ClassVar[str] = "refusing"
+
+        async def start(self) -> None:
+            await super().start()
+            self.asks = {CREATE: Ask(self.asks[CREATE].request, 200)}
+
+    with pytest.raises(RuntimeError, match="expected 200, found 201"):
+        await compare(Scenario("x", "x", CREATE, 1, (Refusing,)), 1, 0.1, tmp_path)
+
+
+async def test_a_side_that_does_not_start_says_why(tmp_path: Path) -> None:
+    """With what it said."""
+
+    class Broken(Missing):
+        async def start(self) -> None:
+            self.run([sys.executable, "-c", "raise SystemExit('no disk')"])
+            await self.ready(b"GET / HTTP/1.1\r\n\r\n")
+
+    side = Broken(tmp_path)
+    with pytest.raises(RuntimeError, match="no disk"):
+        await side.start()
+    side.stop()
+
+
+def test_the_rate_decides_where_it_scatters_less_than_the_sides_differ() -> None:
+    """Else the CPU time of the servers does."""
+    clear = verdict(rounds((200, 50), (220, 50), (210, 50)), rounds((100, 90), (100, 90), (100, 90)))
+    assert clear == "2.10"
+    close = verdict(rounds((100, 50), (120, 50), (80, 50)), rounds((100, 60), (100, 60), (100, 60)))
+    assert close == "1.20 by CPU time (rates: 1.00, within their spread)"
+
+
+async def test_the_mixed_load_tells_its_capacity_and_percentiles(tmp_path: Path) -> None:
+    """The open loop goes at four fifths of what the closed one could."""
+    found = await mixed(1, 0.2, tmp_path)
+    assert found["rate"] == pytest.approx(0.8 * found["capacity"])
+    (one,) = found["rounds"]
+    assert one["ratio"] == pytest.approx(one["p99_ms"] / one["p50_ms"])
+    text = report({"machine": "x", "rounds": 1, "seconds": 0.2, "scenarios": {}, "mixed": found})
+    assert "| p50 ms | p99 ms | p99/p50 |" in text
+
+
+def test_every_scenario_begins_with_annolog_and_asks_what_all_can() -> None:
+    """Names are unique; a list is asked of those alone that have one."""
+    assert len({one.name for one in SCENARIOS}) == len(SCENARIOS)
+    for one in SCENARIOS:
+        assert issubclass(one.sides[0], Annolog)
+        assert len({side.name for side in one.sides}) == len(one.sides)
+        assert all(side.durability for side in one.sides)
+        assert one.kind != LIST or Bare not in one.sides
+
+
+def test_programs_are_found_on_the_path_and_beside_the_interpreter() -> None:
+    """And missing ones are not."""
+    assert program_path("sh")
+    assert program_path(Path(sys.executable).name)
+    assert program_path("no-such-program") is None
+    assert Postgres.needs() == "" or "postgresql" in Postgres.needs() or "asyncpg" in Postgres.needs()
+
+
+def test_a_run_of_nothing_is_drawn_too() -> None:
+    """All peers may be missing."""
+    empty = {"title": "x", "clients": 1, "sides": {}, "not_run": {"<a>": "b"}}
+    assert ET.fromstring(svg(figures_of(empty))) is not None  # noqa: S314 - our own drawing
