@@ -35,7 +35,7 @@ async def mixed(rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
     return {
         "weights": warm.weights,
         "capacity": capacity,
-        "rate": SHARE * capacity,
+        "rate": loads[0].rate,
         "rounds": [{"p50_ms": one["p50"], "p99_ms": one["p99"], "ratio": one["p99"] / one["p50"]} for one in told],
         "faults": sorted({fault for one in loads for fault in one.faults()}),
     }

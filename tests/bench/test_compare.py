@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,13 +64,14 @@ async def test_the_processor_time_of_a_side_is_that_of_all_its_processes(tmp_pat
     class Parent(Missing):
         async def start(self) -> None:
             code = "sum(range(20_000_000))"
-            self.run(["sh", "-c", f'"{sys.executable}" -c "{code}"; exec sleep 60'])
+            self.run(["sh", "-c", f'"{sys.executable}" -c "{code}"; echo ended; exec sleep 60'])
 
     side = Parent(tmp_path)
     await side.start()
     try:
-        while side.cpu_seconds() < 0.1:
-            assert side.pid
+        while "ended" not in side.said():
+            await asyncio.sleep(0.01)
+        assert side.cpu_seconds() > 0.1
     finally:
         side.stop()
 
