@@ -73,8 +73,6 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         log, compactor, clean = opened
         if not clean:
             services.attempts.distrust()
-        status.compactor = compactor
-        log, compactor = opened
         status.log, status.compactor = log, compactor
         engine = Engine(state, log, clock.now, settings.limits)
         left = await services.blobs.prepare()
@@ -83,12 +81,8 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
         services.gate.open(engine)
         collector = _collector(settings, state, engine, services.blobs, file_system)
         status.collector = collector
-        background = [
-            asyncio.create_task(compactor.run()),
-            asyncio.create_task(maintain(engine, settings)),
-            asyncio.create_task(collector.run(settings.maintenance.blobs_seconds)),
-        ]
-        work = (compactor.run(), maintain(engine, settings), status.lag.run())
+        collecting = collector.run(settings.maintenance.blobs_seconds)
+        work = (compactor.run(), maintain(engine, settings), collecting, status.lag.run())
         background = [asyncio.create_task(each) for each in work]
         for task in background:
             task.add_done_callback(_say_fault)
