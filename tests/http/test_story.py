@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench import corpora
@@ -75,6 +76,15 @@ async def test_a_corpus_is_labelled_by_two_annotators_and_a_reviewer(
         assert all(one["rests_on"] for one in decided)
         assert spans(decided) == corpus[name][1]
 
+    lines = await exported(owner, project["id"])
+    assert {line["value"]["external_id"]: line["value"]["text"] for line in lines["document"]} == {
+        name: text for name, (text, _) in corpus.items()
+    }
+    result = [line["value"] for line in lines["annotation"] if line["value"]["status"] == "accepted"]
+    for name, document in documents.items():
+        assert spans([one for one in result if one["document_id"] == document["id"]]) == corpus[name][1]
+    assert len(lines["annotation"]) == len(result) + sum(len(one) + len(other) for one, other in found.values())
+
 
 def read(directory: Path) -> dict[str, tuple[str, Spans]]:
     """Return of each document its text and where it names a disease."""
@@ -122,6 +132,17 @@ async def progress(member: Member, project_id: str) -> dict[str, int]:
     """Return how many documents wait, are annotated and are reviewed."""
     counts = (await member.call("GET", f"/v1/projects/{project_id}/progress")).json["documents"]
     return {name: counts[name] for name in ("waiting", "annotated", "reviewed")}
+
+
+async def exported(member: Member, project_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of an export by kind; it must be whole."""
+    answer = await member.call("GET", f"/v1/export?project_id={project_id}")
+    *lines, last = map(msgspec.json.decode, answer.data.splitlines())
+    assert (last["done"], last["lines"]) == (True, len(lines))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        found.setdefault(line["kind"], []).append(line)
+    return found
 
 
 async def decide(reviewer: Member, path: str, author_id: str) -> None:
