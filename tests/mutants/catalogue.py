@@ -9,4 +9,4 @@ from tests.mutants.checks import CHECKS
 from tests.mutants.mutant import Mutant
 from tests.mutants.syncs import SYNCS
 
-MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *ACCESS, *BLOBS)
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *BLOBS, *ACCESS)
