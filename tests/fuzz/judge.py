@@ -16,6 +16,9 @@ def fault_of(answer: Answer) -> str | None:
     """Return what is wrong with an answer, None if nothing is."""
     if answer.status >= 400:
         return _fault_of_refusal(answer)
+    if "content-disposition" in answer.fields:
+        # What somebody has uploaded comes back as it is, whatever they have called it.
+        return None
     media_type = answer.fields.get("content-type", "")
     if answer.body and media_type in {"application/json", "application/x-ndjson"}:
         try:

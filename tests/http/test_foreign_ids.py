@@ -38,6 +38,9 @@ ASKED: list[tuple[str, str, str, Any]] = [
     ("GET", "/v1/projects/{}/agreement", "project", None),
     ("GET", "/v1/documents/{}/comparison", "document", None),
     ("POST", "/v1/documents/{}/adjudication", "document", {"decided": []}),
+    ("PUT", "/v1/documents/{}/content", "document", {}),
+    ("GET", "/v1/documents/{}/content", "document", None),
+    ("DELETE", "/v1/documents/{}/content", "document", None),
     ("GET", "/v1/documents/{}/extractions", "document", None),
     ("GET", "/v1/documents/{}/annotations", "document", None),
     ("POST", "/v1/documents/{}/extractions", "document", {**SPAN, "source": {"name": "m"}}),
@@ -61,6 +64,7 @@ async def owned(anna: Member) -> dict[str, str]:
         "session": (await anna.call("GET", "/v1/sessions/current")).json,
         "key": await anna.create("/v1/api-keys", name="k", scopes=["read"], expires_at=expires_at),
     }
+    assert (await anna.call("PUT", f"/v1/documents/{document['id']}/content", {"a": 1})).status == 201
     return {"user": anna.id, **{kind: entity["id"] for kind, entity in made.items()}}
 
 
