@@ -1,6 +1,6 @@
 """Run campaigns and tell what came of them: ``python -m tests.campaigns``, or `make drill` for all in full size.
 
-Exit codes: 0 all is well, 1 something was found, 2 a campaign that was asked for cannot run here.
+Exit codes: 0 all is well, 1 something was found or a campaign failed itself, 2 one that was asked for cannot run here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ _NAMES = [campaign.name for campaign in CAMPAIGNS]
 
 
 class Told(msgspec.Struct):
-    """A campaign in the report; `result` is None if it could not run, and `missing` says why."""
+    """A campaign in the report; `result` is None if it did not run to its end: `missing` or `failure` says why."""
 
     name: str
     claim: str
@@ -34,17 +35,21 @@ class Told(msgspec.Struct):
     seconds: float
     missing: list[str]
     result: Result | None
+    failure: str | None = None
 
 
 def carry_out(campaign: Campaign, size: int, seed: int, places: tuple[int, ...] = ()) -> Told:
     """Run a campaign, or some places of it, with a bar that shows how far it is."""
     missing = campaign.missing()
     begin = time.monotonic()
-    result = None
+    result, failure = None, None
     if not missing:
         with tqdm(total=size, desc=campaign.name, unit="state", file=sys.stderr, disable=None) as bar:
-            result = campaign.run(Task(size, seed, lambda states: _advance(bar, states), places))
-    return Told(campaign.name, campaign.claim, size, seed, time.monotonic() - begin, missing, result)
+            try:
+                result = campaign.run(Task(size, seed, lambda states: _advance(bar, states), places))
+            except Exception:  # noqa: BLE001 - a fault of one campaign must not keep the others from running; it is told
+                failure = traceback.format_exc()
+    return Told(campaign.name, campaign.claim, size, seed, time.monotonic() - begin, missing, result, failure)
 
 
 def _advance(bar: tqdm[Any], states: int) -> None:
@@ -55,7 +60,7 @@ def lines(found: list[Told]) -> list[str]:
     """Return the outcome as a Markdown table, then every finding."""
     told = ["| campaign | states | seconds | seed | outcome |", "|---|---|---|---|---|"]
     for one in found:
-        states, outcome = "-", f"not run: needs {', '.join(one.missing)}"
+        states, outcome = "-", "FAILED ITSELF" if one.failure else f"not run: needs {', '.join(one.missing)}"
         if one.result is not None:
             count = len(one.result.findings)
             states = f"{one.result.states:,}"
@@ -67,6 +72,11 @@ def lines(found: list[Told]) -> list[str]:
         told += [f"{one.name}: {finding} {again}" for finding in findings[:_FINDINGS_TOLD]]
         if len(findings) > _FINDINGS_TOLD:
             told.append(f"{one.name}: and {len(findings) - _FINDINGS_TOLD:,} more")
+    told += [
+        f"{one.name} failed itself: {one.failure} (again: --only {one.name} --seed {one.seed})"
+        for one in found
+        if one.failure
+    ]
     for one in found:
         figures = one.result.figures if one.result else {}
         if figures:
@@ -77,6 +87,13 @@ def lines(found: list[Told]) -> list[str]:
 def _shown(figure: object) -> str:
     """Return a figure as it is read: numbers in groups, and what else a campaign tells as it is."""
     return f"{figure:,}" if isinstance(figure, int | float) else str(figure)
+
+
+def exit_code(found: list[Told]) -> int:
+    """Return what the command tells of all campaigns."""
+    if any(one.failure or (one.result is not None and one.result.findings) for one in found):
+        return 1
+    return 2 if any(one.missing for one in found) else 0
 
 
 @click.command()
@@ -98,9 +115,7 @@ def main(names: tuple[str, ...], share: float, seed: int | None, places: tuple[i
         (report / "campaigns.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))
         (report / "campaigns.md").write_text("\n".join(lines(found)) + "\n", encoding="utf-8")
     click.echo("\n".join(lines(found)))
-    if any(one.result is not None and one.result.findings for one in found):
-        sys.exit(1)
-    sys.exit(2 if any(one.missing for one in found) else 0)
+    sys.exit(exit_code(found))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.campaigns import cut, errors, flip, power, sectors
-from tests.campaigns.__main__ import main
-from tests.campaigns.campaign import Campaign, Task
+from tests.campaigns.__main__ import carry_out, exit_code, lines, main
+from tests.campaigns.campaign import Campaign, Result, Task
 from tests.campaigns.directory import CRASHED, known
 from tests.campaigns.harm import Harm, SameState, examine
 from tests.campaigns.life import Life
@@ -126,3 +126,21 @@ def test_the_command_writes_a_report_and_goes_to_a_place(tmp_path: Path) -> None
     assert outcome.exit_code == 0, outcome.output
     assert "| sectors | 2 |" in (tmp_path / "campaigns.md").read_text()
     assert b'"seed": 5' in (tmp_path / "campaigns.json").read_bytes()
+
+
+def test_a_campaign_that_fails_itself_is_told() -> None:
+    """With where, and how to see it again; those after it run, and the exit code is that of a finding."""
+
+    def fails(_: Task) -> Result:
+        message = "nobody thought of this"
+        raise RecursionError(message)
+
+    fine = Campaign("fine", "{states} are fine", 3, lambda task: Result(task.size, []))
+    found = [carry_out(campaign, 3, 7) for campaign in (Campaign("broken", "never", 3, fails), fine)]
+    told = "\n".join(lines(found))
+    assert exit_code(found) == 1
+    assert "| broken | - | 0 | 7 | FAILED ITSELF |" in told
+    assert "nobody thought of this" in told
+    assert "(again: --only broken --seed 7)" in told
+    assert "3 are fine" in told
+    assert exit_code(found[1:]) == 0
