@@ -25,9 +25,9 @@ import aiofiles
 
 from service.errors import ContentFailedError
 from wal.errors import NoRoomError
-from wal.file_system import FILE_MODE, File, FileSystem, RealFileSystem
+from wal.file_system import FILE_MODE, File, FileSystem
 from wal.layout import TEMPORARY_SUFFIX
-from wal.pacing import PIECE_BYTES
+from wal.pacing import PIECE_BYTES, PacedRemovals
 
 READ_BYTES = 256 * 1024
 _UPLOAD_PREFIX = "upload-"
@@ -110,7 +110,7 @@ class Blobs:
     ) -> None:
         self._directory = directory
         self._reserve_bytes = reserve_bytes
-        self._files = file_system or RealFileSystem()
+        self._files = file_system or PacedRemovals()
         self._opened = opened
         self._threads = ThreadPoolExecutor(_THREADS, "blobs")
         # Between a blob's name and the record that names it, it is held here; and while it is removed nobody begins to.

@@ -20,9 +20,10 @@ from wal.child import archive_in_child, compact_in_child
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Job
 from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
-from wal.file_system import FileSystem, RealFileSystem
+from wal.file_system import FileSystem
 from wal.layout import ARCHIVE_DIRECTORY, COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
+from wal.pacing import PacedRemovals
 from wal.segment import first_sequence, segment_path
 from wal.settings import CompactionSettings
 from wal.snapshot import list_snapshots, snapshot_path
@@ -95,7 +96,7 @@ class Compactor:
         self._settings = settings
         self._fields = {kind: list(paths) for kind, paths in fields.items()}
         self._epoch = epoch
-        self._file_system = file_system or RealFileSystem()
+        self._file_system = file_system or PacedRemovals()
         self._run_job = run or compact_in_child
         # Another process can read the files of this machine, and no others.
         self._archive_segments: Archiver = self._archive_in_thread if file_system else archive_in_child

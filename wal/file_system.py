@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from wal.removal import remove
-
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -66,7 +64,7 @@ class FileSystem(Protocol):
         ...
 
     def remove(self, path: Path) -> None:
-        """Remove a file; that of a large one takes its time (`wal.removal`)."""
+        """Remove a file."""
         ...
 
     def list(self, directory: Path) -> list[str]:
@@ -172,7 +170,7 @@ class RealFileSystem:
         source.rename(target)
 
     def remove(self, path: Path) -> None:
-        remove(path)
+        path.unlink()
 
     def list(self, directory: Path) -> list[str]:
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
