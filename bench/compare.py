@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from bench.bulk import LINES, AnnologBulk, PostgresCopy, RedisPipeline, Sqlite, filled
 from bench.compare_report import report, svg
 from bench.create import RESULTS, machine
 from bench.load import closed_loop
@@ -39,6 +40,7 @@ class Scenario(NamedTuple):
     sides: Sequence[type[Side]]
 
 
+BULK = "bulk"
 SCENARIOS = (
     Scenario(
         "create",
@@ -50,6 +52,13 @@ SCENARIOS = (
     Scenario("alone", "durable create, one client alone", CREATE, 1, (Annolog, OneSync)),
     Scenario("get", "GET by id, 64 clients", GET, 64, (Annolog, Bare, PocketBase)),
     Scenario("list", "list of 50, 64 clients", LIST, 64, (Annolog, PocketBase)),
+    Scenario(
+        "bulk",
+        f"bulk load, durable: marks a second; p50 and p99 are of loads of {LINES:,}",
+        BULK,
+        1,
+        (AnnologBulk, Sqlite, PostgresCopy, RedisPipeline),
+    ),
     Scenario("rewrite", "create among 100,000 entities, 8 clients", CREATE, 8, (Filled, JsonFile)),
 )
 
@@ -88,6 +97,8 @@ async def compare(scenario: Scenario, rounds: int, seconds: float, folder: Path)
 
 async def measured(side: Side, scenario: Scenario, seconds: float) -> dict[str, float]:
     """Load a side once; returns requests a second, latencies and the CPU time a request of all its processes."""
+    if scenario.kind == BULK:
+        return await filled(side)  # type: ignore[arg-type]
     ask, before = side.asks[scenario.kind], side.cpu_seconds()
     done = await closed_loop(side.address, ask.request, ask.status, scenario.clients, seconds)
     ordered = sorted(done.latencies)

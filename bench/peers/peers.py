@@ -87,9 +87,10 @@ class Postgres(App):
             if self._processes[0].poll() is not None:
                 raise RuntimeError(f"{self.name} did not start: {self.said()}")
             await asyncio.sleep(0.02)
-        await self._start_app(data)
+        await self.start_app(data)
 
-    async def _start_app(self, data: Path) -> None:
+    async def start_app(self, data: Path) -> None:
+        """Start what asks it."""
         self.run([sys.executable, "-m", "bench.peers.apps", self.app, str(self.address.port), str(data)])
         await self.ready(self.encoder.get("/"))
         create = self.encoder.post("/annotations", _BODY)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.compare import SCENARIOS, Scenario, compare, write
+from bench.bulk import LINES, AnnologBulk, RedisPipeline, Sqlite
+from bench.compare import BULK, SCENARIOS, Scenario, compare, write
 from bench.compare_report import report, svg, verdict
 from bench.mixed import mixed
 from bench.peers.annolog import Annolog, Memory, OneSync
@@ -120,6 +123,21 @@ async def test_the_mixed_load_tells_its_capacity_and_percentiles(tmp_path: Path)
     assert one["ratio"] == pytest.approx(one["p99_ms"] / one["p50_ms"])
     text = report({"machine": "x", "rounds": 1, "seconds": 0.2, "scenarios": {}, "mixed": found})
     assert "| p50 ms | p99 ms | p99/p50 |" in text
+
+
+async def test_a_bulk_load_ends_when_every_mark_is_stored(tmp_path: Path) -> None:
+    """By each side that is installed; the rows of the one that can be read afterwards are counted."""
+    sides = tuple(one for one in (AnnologBulk, Sqlite, RedisPipeline) if not one.needs())
+    found = await compare(Scenario("x", "x", BULK, 1, sides), 1, 0.1, tmp_path)
+    assert list(found["sides"])[:2] == [AnnologBulk.name, Sqlite.name]
+    for side in found["sides"].values():
+        (one,) = side["rounds"]
+        assert one["requests"] == LINES
+        assert one["rate"] == pytest.approx(LINES / one["p50_ms"] * 1e3)
+        assert one["cpu_us"] > 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "x-1" / "annotations.db")) as connection:
+        # Once to warm up, and the round.
+        assert connection.execute("SELECT count(*), count(DISTINCT id) FROM annotations").fetchone() == (2 * LINES,) * 2
 
 
 def test_every_scenario_begins_with_annolog_and_asks_what_all_can() -> None:
