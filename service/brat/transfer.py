@@ -16,7 +16,7 @@ from service.brat.rendering import Unrenderable, render_document
 from service.brat.standoff import parse, render
 from service.client import Client, types
 from service.client.collection import Collection as Entities
-from service.client.collection import D, E
+from service.client.collection import D, E, M
 from service.client.errors import ProblemError
 from service.ids import named
 
@@ -172,7 +172,7 @@ async def _import_document(
     return created
 
 
-async def _ensure(collection: Entities[D, E], entity_id: str, draft: D) -> E:
+async def _ensure(collection: Entities[D, E, M], entity_id: str, draft: D) -> E:
     try:
         return await collection.replace(entity_id, draft, create_only=True)
     except ProblemError as error:

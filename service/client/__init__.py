@@ -1,6 +1,7 @@
 """The async client: typed results, retries that are safe, pages as async iterators."""
 
 from service.client.client import Client
+from service.client.editing import EditConflictError
 from service.client.errors import (
     ClientError,
     ConnectionLostError,
@@ -18,6 +19,7 @@ __all__ = [
     "ConnectionLostError",
     "ContentChangedError",
     "ContentDamagedError",
+    "EditConflictError",
     "Operation",
     "ProblemError",
     "RetryPolicy",

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import hdrs
 
 from service.client.collection import Collection, Page, decoded
+from service.client.edits import AssignmentEdit
 from service.client.transport import Request, Transport, new_key
 from service.client.types import Entity, Part
 
@@ -85,7 +86,7 @@ class DocumentProgress(Part, frozen=True, kw_only=True):
     reviewed_at: str | None = None
 
 
-class Assignments(Collection[AssignmentDraft, Assignment]):
+class Assignments(Collection[AssignmentDraft, Assignment, AssignmentEdit]):
     """The collection of assignments, and what goes by projects.
 
     Args:
@@ -93,7 +94,7 @@ class Assignments(Collection[AssignmentDraft, Assignment]):
     """
 
     def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, _PATH, Assignment)
+        super().__init__(transport, _PATH, Assignment, AssignmentEdit)
 
     async def next(
         self, project_id: str, task: str = "annotate", *, idempotency_key: str | None = None

@@ -13,6 +13,7 @@ from aiohttp import hdrs
 from service.client.assignments import Assignments
 from service.client.collection import Collection, Readable, decoded
 from service.client.documents import Documents
+from service.client.edits import AnnotationEdit, DocumentEdit, ExtractionEdit, ProjectEdit, UserEdit
 from service.client.exports import Exports
 from service.client.operations import BulkResult, Operation, OperationResult, Operations
 from service.client.retries import RetryPolicy
@@ -86,11 +87,16 @@ class Client:
             connections_max=connections_max,
             sleep=sleep,
         )
-        self.users = Readable[User](self._transport, _USERS, User)
-        self.projects = Collection[ProjectDraft, Project](self._transport, _PROJECTS, Project)
-        self.documents = Documents(self._transport, "/v1/documents", Document)
-        self.extractions = Collection[ExtractionDraft, Extraction](self._transport, "/v1/extractions", Extraction)
-        self.annotations = Collection[AnnotationDraft, Annotation](self._transport, "/v1/annotations", Annotation)
+        transport = self._transport
+        self.users = Readable[User, UserEdit](transport, _USERS, User, UserEdit)
+        self.projects = Collection[ProjectDraft, Project, ProjectEdit](transport, _PROJECTS, Project, ProjectEdit)
+        self.documents = Documents(transport, "/v1/documents", Document, DocumentEdit)
+        self.extractions = Collection[ExtractionDraft, Extraction, ExtractionEdit](
+            transport, "/v1/extractions", Extraction, ExtractionEdit
+        )
+        self.annotations = Collection[AnnotationDraft, Annotation, AnnotationEdit](
+            transport, "/v1/annotations", Annotation, AnnotationEdit
+        )
         self.assignments = Assignments(self._transport)
         self.reviews = Reviews(self._transport)
         self.exports = Exports(self._transport)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import hdrs
 
+from service.client.editing import EditConflictError, Editing
+from service.client.edits import Edit
 from service.client.errors import UnexpectedAnswerError
 from service.client.transport import Answer, Request, Transport, new_key
 from service.client.types import Entity
@@ -16,9 +18,11 @@ from service.client.types import Entity
 Filter = str | Iterable[str] | None
 D = TypeVar("D", bound=msgspec.Struct)
 E = TypeVar("E", bound=Entity)
+M = TypeVar("M", bound=Edit)
 T = TypeVar("T")
 _MERGE_PATCH = "application/merge-patch+json"
 _PAGE_SIZE = 200
+_ATTEMPTS = 10
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -29,19 +33,21 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     total: int | None = None
 
 
-class Readable(Generic[E]):
+class Readable(Generic[E, M]):
     """Entities that can be read, changed and deleted.
 
     Args:
         transport: To the server.
         path: Of the collection.
         entity: What its members are decoded to.
+        edit: What of them can be edited.
     """
 
-    def __init__(self, transport: Transport, path: str, entity: type[E]) -> None:
+    def __init__(self, transport: Transport, path: str, entity: type[E], edit: type[M]) -> None:
         self._transport = transport
         self._path = path
         self._entity = entity
+        self._edit = edit
 
     async def get(self, entity_id: str) -> E:
         """Return one entity.
@@ -118,6 +124,43 @@ class Readable(Generic[E]):
         )
         return await self._one(request)
 
+    def edit(self, entity_id: str, *, idempotency_key: str | None = None) -> Editing[E, M]:
+        """Read an entity, let the block of ``async with`` change it, and send what has changed for that version.
+
+        Raises:
+            EditConflictError: At the end of the block: somebody else has changed it meanwhile.
+        """
+        return Editing(self.get, self.update, entity_id, self._edit, idempotency_key=idempotency_key)
+
+    async def revise(self, entity_id: str, change: Callable[[M], object], *, attempts: int = _ATTEMPTS) -> E:
+        """Edit an entity by a function; when somebody else was quicker, read it and apply the function again.
+
+        Args:
+            entity_id: Of the entity.
+            change: Changes what it is given. It is called once an attempt, each time with what was read then.
+            attempts: At most; each that fails means that somebody else's change was carried out.
+
+        Returns:
+            The entity after it.
+
+        Raises:
+            EditConflictError: At the last attempt too somebody else was quicker.
+            ValueError: There is to be no attempt.
+        """
+        if attempts < 1:
+            raise ValueError(f"attempts is {attempts}, expected 1 or more.")
+        while True:
+            attempts -= 1
+            editing = self.edit(entity_id)
+            try:
+                async with editing as edited:
+                    change(edited)
+            except EditConflictError:
+                if attempts == 0:
+                    raise
+            else:
+                return editing.after
+
     async def delete(
         self,
         entity_id: str,
@@ -150,7 +193,7 @@ class Readable(Generic[E]):
         return decoded(await self._transport.send(request), self._entity, f"{request.method} {request.path}")
 
 
-class Collection(Readable[E], Generic[D, E]):
+class Collection(Readable[E, M], Generic[D, E, M]):
     """Entities that can also be created and replaced from drafts."""
 
     async def create(self, draft: D, *, idempotency_key: str | None = None) -> E:

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import hdrs
 
 from service.client.collection import Collection, if_match
+from service.client.edits import DocumentEdit
 from service.client.errors import ConnectionLostError, ContentChangedError, ContentDamagedError, ProblemError
 from service.client.exports import is_passing
 from service.client.transport import LOST, SUCCESS, Request, failure_of, new_key
@@ -40,7 +41,7 @@ class _Received(msgspec.Struct):
     digest: str | None = None
 
 
-class Documents(Collection[DocumentDraft, Document]):
+class Documents(Collection[DocumentDraft, Document, DocumentEdit]):
     """Documents, with what is uploaded besides their text."""
 
     async def upload(

@@ -1,4 +1,4 @@
-"""The example in the client's documentation runs as it stands."""
+"""The examples in the client's documentation run as they stand."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from tests.harness import Process
 DOCS = Path(__file__).parent.parent.parent / "docs" / "client.md"
 
 
-async def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Against a real server; it prints what it has found."""
-    (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+async def test_the_examples_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One after the other against a real server, with the names of those before; they print what they have found."""
+    examples = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     process = Process(tmp_path / "data")
     await process.start()
+    names: dict[str, Any] = {}
     try:
-        source = example.replace("http://127.0.0.1:8080", process.url)
-        code = compile(source, str(DOCS), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        names: dict[str, Any] = {}
-        running = eval(code, names)  # noqa: S307 - the project's own documentation
-        assert inspect.isawaitable(running)
-        await running
+        for example in examples:
+            source = example.replace("http://127.0.0.1:8080", process.url)
+            code = compile(source, str(DOCS), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            running = eval(code, names)  # noqa: S307 - the project's own documentation
+            assert inspect.isawaitable(running)
+            await running
     finally:
         process.close()
-    assert capsys.readouterr().out == "Marie\n"
+    edited = "name {'label': 'name', 'attributes': {'checked': True}}"
+    assert capsys.readouterr().out.splitlines() == ["Marie", edited, "5 2"]
