@@ -15,6 +15,7 @@ from service import commands
 from service.assigning import DocumentProgress, Progress
 from service.clock import format_time
 from service.commands import LOCAL_ADMIN, Actor, Command, Entity, Outcome, Page, Query
+from service.dangling import dangling
 from service.decide import decide, foresee
 from service.decide.access import (
     absent,
@@ -30,11 +31,12 @@ from service.decide.decision import Context, actor_id
 from service.decide.idempotency import chunk_lines
 from service.decide.keys import keys_of, owner_of
 from service.decide.locks import locked_us
+from service.decide.restoring import require_admin
 from service.decide.sessions import sessions_of
 from service.decide.visibility import filters_of
 from service.errors import CascadeTooLargeError, DomainError, MalformedError, TooLargeError, UnauthenticatedError
 from service.exporting import Exporting
-from service.exports import OpenExport, ResumeExport, Stream
+from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
 from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk, Load, Step
@@ -43,6 +45,7 @@ from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
 from service.seams import Clock, Log
 from service.settings import LimitSettings
+from service.slices import in_slices
 from service.state.state import State
 from wal.change import Change
 from wal.errors import RecordTooLargeError
@@ -188,6 +191,19 @@ class Engine:
         """Begin or resume an export; raises as `Exporting.open` and `Exporting.resume`."""
         try:
             return self._exporting.open(query) if isinstance(query, OpenExport) else self._exporting.resume(query)
+        finally:
+            await self._log.wait(self._state.sequence)
+
+    async def dangling(self, query: Dangling) -> int:
+        """Return how many annotations are pointed to and are not there.
+
+        Raises:
+            UnauthenticatedError: Nobody is logged in.
+            ForbiddenError: It is no administrator who asks.
+        """
+        try:
+            require_admin(self._context(query.actor), query.actor)
+            return await in_slices(dangling(self._state))
         finally:
             await self._log.wait(self._state.sequence)
 

@@ -1,12 +1,39 @@
-"""What can be asked of the engine about exports: queries like those of `service.commands`, and what they answer."""
+"""What can be asked of the engine about exports: commands and queries like those of `service.commands`, and answers."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
 
-from service.commands import Query
+from service.commands import Command, Query
+
+
+class Restore(Command, frozen=True, kw_only=True):
+    """Store an entity as an export tells it, with version, times and authors. Only administrators may.
+
+    Attributes:
+        kind: Of the entity.
+        id: Its id.
+        draft: As the kind's draft, whose schema is that of its members, or `Invalid`.
+        entity: Decoded whole; None if `draft` is `Invalid`.
+        value: Its JSON, without the text of a document.
+    """
+
+    kind: str
+    id: str
+    draft: Any
+    entity: Any
+    value: bytes
+
+
+class EndRestore(Command, frozen=True, kw_only=True):
+    """The line that ends an export: nothing is to be done."""
+
+
+class Dangling(Query, frozen=True, kw_only=True):
+    """How many annotations are pointed to by marks and are not there? Some are, as long as a restore is not whole."""
 
 
 class OpenExport(Query, frozen=True, kw_only=True):

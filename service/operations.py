@@ -14,13 +14,14 @@ import msgspec
 
 from service.commands import Command, Create, Delete, IdempotencyKey, Query, Replace, Update
 from service.errors import DomainError
+from service.exports import EndRestore, Restore
 from service.kinds.assignment import ASSIGNMENT, AssignmentDraft
 from service.kinds.base import Draft, Kind
 from service.kinds.document import DOCUMENT, DocumentDraft
 from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
 from service.kinds.project import PROJECT, ProjectDraft
 
-Single = Create | Replace | Update | Delete
+Single = Create | Replace | Update | Delete | Restore | EndRestore
 _DIGEST_BYTES = 16
 
 

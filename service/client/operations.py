@@ -152,7 +152,7 @@ class Operations:
         Raises:
             ProblemError: The load could not go on; what was told until then is done.
         """
-        told = _Told(on_result)
+        told = Told(on_result)
         request = Request(
             method=hdrs.METH_POST,
             path=_BULK,
@@ -164,7 +164,7 @@ class Operations:
         return msgspec.structs.replace(done, failures=tuple(told.failures))
 
 
-class _Told:
+class Told:
     """What was told of lines, each once, whatever was sent again."""
 
     def __init__(self, on_result: Callable[[OperationResult], None] | None) -> None:

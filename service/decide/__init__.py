@@ -50,10 +50,12 @@ from service.decide.locks import lock_login
 from service.decide.marks import create_mark, create_mark_for, delete_mark, replace_mark, update_mark
 from service.decide.offsets import in_utf16
 from service.decide.projects import create_project, delete_project, replace_project, set_member, update_project
+from service.decide.restoring import end_restore, restore
 from service.decide.scopes import require_scope
 from service.decide.sessions import expire, log_in, log_out, set_password
 from service.decide.transactions import transact
 from service.errors import ImmutableError
+from service.exports import EndRestore, Restore
 from service.logins import LockLogin, MakeKey, RevokeKey
 from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
@@ -80,6 +82,8 @@ _RULES: dict[tuple[type[Command], str], Rule] = {
     (ChangeLabels, ""): change_labels,
     (Transact, ""): lambda context, command: transact(context, command, decide),
     (Load, ""): lambda context, command: load(context, command, decide),
+    **{(Restore, kind): restore for kind in ("project", "document", "extraction", "annotation", "assignment")},
+    (EndRestore, ""): end_restore,
     (StoreContent, ""): store_content,
     (RemoveContent, ""): remove_content,
     (SettleBlobs, ""): settle_blobs,

@@ -98,6 +98,11 @@ def updated(context: Context, kind: Kind, key: str, entity: msgspec.Struct) -> C
     return _change(context, kind, key, f"{kind.name}.updated", _encode(entity))
 
 
+def restored(context: Context, kind: Kind, key: str, value: bytes) -> Change:
+    """Return the change that puts an entity as an export told it; raises as `created`."""
+    return _change(context, kind, key, f"{kind.name}.restored", value)
+
+
 def deleted(context: Context, kind: Kind, key: str) -> Change:
     """Return the change that deletes an entity."""
     table = context.state.tables[kind.name]

@@ -201,7 +201,7 @@ def require_form(key: str, prefix: str) -> None:
 def _create(context: Context, user_id: str, key: str, draft: DocumentDraft) -> Decision:
     _require_project(context, user_id, draft)
     _check_rules(context, user_id, draft, draft.text, None)
-    _check_external_id(context, key, draft.project_id, draft.external_id)
+    check_external_id(context, key, draft.project_id, draft.external_id)
     document = _document(first_head(context, key), user_id, draft, draft.text)
     check_read_only(draft, _READ_ONLY, document)
     change = created(context, DOCUMENT, key, document)
@@ -217,7 +217,7 @@ def _revise(context: Context, user_id: str, key: str, draft: DocumentDraft, text
     if text != context.state.text(key) and _is_pointed_into(context, key):
         raise TextInUseError(f"Marks point into the text of {key}. Make a new document with derived_from.")
     _check_rules(context, user_id, draft, text, current.derived_from)
-    _check_external_id(context, key, current.project_id, draft.external_id)
+    check_external_id(context, key, current.project_id, draft.external_id)
     document = _document(next_head(context, current), current.owner_id, draft, text)
     review = {"reviewed_at": current.reviewed_at, "reviewed_by": current.reviewed_by}
     document = replace(document, content=current.content, **review)
@@ -241,7 +241,7 @@ def _require_project(context: Context, user_id: str, draft: DocumentDraft) -> No
     require_action(context, user_id, draft.project_id, Action.CREATE_DOCUMENT)
 
 
-def _check_external_id(context: Context, key: str, project_id: str | None, external_id: str | None) -> None:
+def check_external_id(context: Context, key: str, project_id: str | None, external_id: str | None) -> None:
     """Make sure that no other document of the project has the same foreign id.
 
     Raises:
@@ -291,7 +291,7 @@ def _text_changes(context: Context, key: str, text: str | None) -> list[Change]:
 def _check_rules(
     context: Context, user_id: str, draft: DocumentDraft, text: str | None, derived_before: str | None
 ) -> None:
-    errors = _page_errors(draft, text)
+    errors = page_errors(draft, text)
     if draft.derived_from is not None and draft.derived_from != derived_before:
         source = context.state.tables[DOCUMENT.name].row(draft.derived_from)
         if source is None or role_in(context, user_id, source.scope) is None:
@@ -300,7 +300,8 @@ def _check_rules(
         raise InvalidError("The document breaks a rule.", errors)
 
 
-def _page_errors(draft: DocumentDraft, text: str | None) -> list[FieldError]:
+def page_errors(draft: DocumentDraft, text: str | None) -> list[FieldError]:
+    """Return what is wrong with the pages of a document that has this text."""
     errors = []
     length, last = len(text or ""), 0
     for place, page in enumerate(draft.pages or ()):

@@ -7,14 +7,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from service.commands import Create, Invalid, Update
+from service.commands import Create, Delete, Invalid, Replace, Update
 from service.errors import FieldError, InvalidError, shown
+from service.exports import EndRestore, Restore
 from service.operations import OPERABLE, Single, Step
 
 MARK = "@"
+Naming = Create | Replace | Update | Delete
 
 
-def names_in(command: Single) -> list[tuple[str, str]]:
+def names_in(command: Naming) -> list[tuple[str, str]]:
     """Return the names that an operation uses, and the place of each within it."""
     found: list[tuple[str, str]] = []
     if not isinstance(command, Create) and command.id.startswith(MARK):
@@ -27,7 +29,7 @@ def names_in(command: Single) -> list[tuple[str, str]]:
     return found
 
 
-def sent_by(command: Single) -> Any:
+def sent_by(command: Naming) -> Any:
     """Return the draft or patch of an operation, None if it has none."""
     return command.patch if isinstance(command, Update) else getattr(command, "draft", None)
 
@@ -43,6 +45,9 @@ def with_ids(step: Step, command: Single, ids: Mapping[str, str]) -> Single:
     Raises:
         InvalidError: A name stands for nothing.
     """
+    if isinstance(command, Restore | EndRestore):
+        # An export tells ids alone.
+        return command
     names = names_in(command) if step.names else []
     if not names:
         return command

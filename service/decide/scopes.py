@@ -15,6 +15,7 @@ from service.contents import RemoveContent, StoreContent
 from service.decide.access import require_caller
 from service.decide.decision import Context
 from service.errors import ForbiddenError, InsufficientScopeError
+from service.exports import EndRestore, Restore
 from service.kinds.account import API_KEY, Scope, UserDraft
 from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
@@ -41,6 +42,8 @@ NEEDED: Mapping[tuple[type[Command], str], Scope] = {
     (StoreContent, ""): "write",
     (RemoveContent, ""): "write",
     **{(command, "project"): "projects" for command in _CHANGES},
+    **{(Restore, kind): "admin" for kind in ("project", "document", "extraction", "annotation", "assignment")},
+    (EndRestore, ""): "admin",
     (SetMember, ""): "projects",
     (ChangeLabels, ""): "projects",
     (Register, ""): "admin",

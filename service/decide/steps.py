@@ -10,6 +10,7 @@ from service.commands import Command, Create, Replace
 from service.decide.decision import Context, Decision
 from service.decide.refs import with_ids
 from service.errors import DomainError, FieldError
+from service.exports import Restore
 from service.ids import has_form
 from service.kinds.private import TOMBSTONE
 from service.operations import OPERABLE, Result, Single, Step
@@ -82,4 +83,4 @@ def deletions_in(changes: list[Change]) -> int:
 
 
 def _has_form(command: Single) -> bool:
-    return not isinstance(command, Replace) or has_form(command.id, OPERABLE[command.kind].kind.prefix)
+    return not isinstance(command, Replace | Restore) or has_form(command.id, OPERABLE[command.kind].kind.prefix)

@@ -9,16 +9,18 @@ import msgspec
 from aiohttp import web
 
 from service.commands import IdempotencyKey
-from service.errors import DomainError, TooLargeError, encode_problem
+from service.errors import DomainError, MalformedError, TooLargeError, encode_problem
+from service.exports import Dangling, EndRestore
 from service.http.body import LINES, media_type_of, say_continue
 from service.http.call import CALL
 from service.http.idempotency import flight, key_of
 from service.http.lines import Line, Lines
-from service.http.parameters import choice, in_utf16, parameters
+from service.http.parameters import choice, flag, in_utf16, parameters
 from service.http.problems import failure_of
 from service.http.results import Results
 from service.http.transactions import sender_of
 from service.operations import Chunk, Load, Loaded, Step, chunk_id, chunk_key
+from service.restoring import ExportLines
 from service.slices import in_slices
 from service.steps import step_of_line
 
@@ -26,13 +28,18 @@ _decode = msgspec.json.Decoder(Loaded).decode
 
 
 class _Done(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The last line: without it the response was cut."""
+    """The last line: without it the response was cut.
+
+    Of a restore it tells too if the export was whole, and how many annotations are missing that marks point to.
+    """
 
     done: bool
     lines: int
     failed: int
     sequence: int
     omitted: int = 0
+    whole: bool | None = None
+    missing: int | None = None
 
 
 class _Failed(msgspec.Struct, frozen=True):
@@ -45,10 +52,15 @@ async def load(request: web.Request) -> web.StreamResponse:
     """Carry out operations line by line: POST /v1/bulk."""
     call = request[CALL]
     media_type_of(request, LINES)
-    found = parameters(request, ("offset_unit", "results"))
+    found = parameters(request, ("offset_unit", "restore", "results"))
     tells_all = choice(found, "results", ("errors", "all")) == "all"
+    utf16, restores = in_utf16(found), flag(found, "restore")
+    if utf16 and restores:
+        raise MalformedError("An export counts code points, and is restored as it is: leave offset_unit out.")
     key = key_of(request, call.actor, b"")
-    loading = _Loading(request, key, tells_all=tells_all, utf16=in_utf16(found))
+    loading = _Loading(request, key, tells_all=tells_all, utf16=utf16, restores=restores)
+    if restores:
+        await call.engine.foresee(EndRestore(actor=call.actor, operation=call.operation))
     with flight(call.services.in_flight, key):
         await say_continue(request)
         return await loading.run()
@@ -62,15 +74,19 @@ class _Loading:
         key: Of the whole request.
         tells_all: Results of what succeeds are told too.
         utf16: Offsets count UTF-16 units.
+        restores: The lines are those of an export.
     """
 
-    def __init__(self, request: web.Request, key: IdempotencyKey | None, *, tells_all: bool, utf16: bool) -> None:
+    def __init__(
+        self, request: web.Request, key: IdempotencyKey | None, *, tells_all: bool, utf16: bool, restores: bool
+    ) -> None:
         self._call = request[CALL]
         self._content = request.content
         self._limits = self._call.services.settings.limits
         self._key = key
         self._tells_all = tells_all
         self._sender = sender_of(self._call, utf16=utf16)
+        self._export = ExportLines(self._sender) if restores else None
         self._source = Lines(request)
         limits = self._limits
         self._results = Results(request, self._call.operation, limits.bulk_results_bytes, limits.body_seconds)
@@ -89,6 +105,7 @@ class _Loading:
         try:
             while await self._chunk():
                 pass
+            done = await self._done()
         except asyncio.CancelledError:
             await self._results.abandon()
             raise
@@ -96,8 +113,14 @@ class _Loading:
             if not self._results.is_begun:
                 raise
             return await self._cut(failure_of(error, self._call.operation))
-        done = _Done(True, self._lines, self._failed, self._sequence, self._results.omitted)
         return await self._results.end(msgspec.json.encode(done))
+
+    async def _done(self) -> _Done:
+        done = _Done(True, self._lines, self._failed, self._sequence, self._results.omitted)
+        if self._export is None:
+            return done
+        missing = await self._call.engine.dangling(Dangling(actor=self._call.actor))
+        return msgspec.structs.replace(done, whole=self._export.is_whole, missing=missing)
 
     async def _chunk(self) -> bool:
         """Carry out the next lines; tell if there were any."""
@@ -151,8 +174,12 @@ class _Loading:
 
     def _step(self, line: Line) -> Step:
         if line.is_too_long:
+            if self._export is not None:
+                self._export.pass_over()
             detail = f"The line has {line.size} bytes, the limit is {self._limits.bulk_line_bytes}."
             return Step(fault=TooLargeError(detail), line=b"%d bytes" % line.size)
+        if self._export is not None:
+            return self._export.step_of(line.content)
         return step_of_line(line.content, self._sender)
 
     async def _cut(self, failure: DomainError) -> web.StreamResponse:

@@ -27,7 +27,7 @@ from service.commands import (
     Page,
     Sessions,
 )
-from service.exports import OpenExport, ResumeExport, Stream
+from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.http.attempts import Attempts
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
@@ -76,6 +76,10 @@ class Engine(Protocol):
 
     async def export(self, query: OpenExport | ResumeExport) -> Stream:
         """Begin or resume an export."""
+        ...
+
+    async def dangling(self, query: Dangling) -> int:
+        """Return how many annotations are pointed to and are not there."""
         ...
 
     async def chunk(self, query: Chunk) -> int | None:

@@ -22,7 +22,7 @@ from service.offsets import Utf16
 from service.state.indexes import Postings
 from service.state.state import State
 from service.state.supply import Counts
-from service.state.table import Table
+from service.state.table import Table, created_at_of
 from wal.change import Change
 
 
@@ -176,6 +176,17 @@ class OverlayTable:
     def oldest(self, limit: int) -> list[str]:
         """Return the ids of the first entities in the order of creation, `limit` at most."""
         return self.ids(islice(self.select({}), limit))
+
+    def newest(self) -> str | None:
+        """Return when the last entity in the order of creation was created, None if there is none."""
+        values = (self._values[key] for key in reversed(self._ids))
+        value = next((one for one in values if one is not None), None)
+        if value is not None:
+            return created_at_of(value)
+        if not self._covered:
+            return self._below.newest()
+        rows = self.select({})
+        return created_at_of(self.value(self.ids((rows.max(),))[0]) or b"") if rows else None
 
     def _index(self) -> None:
         """Index what was put since the last time."""

@@ -285,8 +285,12 @@ class Supply:
         if was is not None:
             del self._of(was.project_id).started[key]
         if is_now is not None:
-            # Times of records never go back.
-            self._of(is_now.project_id).started[key] = is_now.started_at or ""
+            started, time = self._of(is_now.project_id).started, is_now.started_at or ""
+            # Times of records never go back; those that are restored come in the order of creation, not of beginning.
+            later = [*takewhile(lambda other: started[other] > time, reversed(started))]
+            started[key] = time
+            for other in reversed(later):
+                started.move_to_end(other)
 
     def _tally(self, row: AssignmentRow, by: int) -> None:
         had = self._had.setdefault((row.user_id, row.task), BitMap())

@@ -34,6 +34,11 @@ class _Dated(msgspec.Struct):
 _dated = msgspec.json.Decoder(_Dated)
 
 
+def created_at_of(value: bytes) -> str:
+    """Return when an entity of a served kind was created, which its JSON tells."""
+    return _dated.decode(value).created_at
+
+
 class Table:
     """The entities of one kind.
 
@@ -229,6 +234,11 @@ class Table:
         """Return the ids of the first entities in the order of creation, `limit` at most."""
         return self.ids(islice(self._rows.alive, limit))
 
+    def newest(self) -> str | None:
+        """Return when the last entity in the order of creation was created, None if there is none."""
+        alive = self._rows.alive
+        return self._created_at(alive.max()) if alive else None
+
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
         for row in self._backward(rows, after) if descending else self._forward(rows, after):
@@ -308,7 +318,7 @@ class Table:
         return self._rows.end if place == len(alive) else alive[place]
 
     def _created_at(self, row: int) -> str:
-        return _dated.decode(self._values[row - self._rows.base] or b"").created_at
+        return created_at_of(self._values[row - self._rows.base] or b"")
 
     def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
         start = 0 if after is None else self._from(after + 1)

@@ -45,6 +45,10 @@ class TableView(Protocol):
         """Return the ids of rows."""
         ...
 
+    def newest(self) -> str | None:
+        """Return when the last entity was created."""
+        ...
+
     def oldest(self, limit: int) -> list[str]:
         """Return the ids of the first entities."""
         ...

@@ -21,7 +21,7 @@ from service.commands import (
     Page,
     Sessions,
 )
-from service.exports import OpenExport, ResumeExport, Stream
+from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk
 from service.reviews import Agree, Compare
@@ -109,6 +109,10 @@ class FakeEngine:
     async def export(self, _query: OpenExport | ResumeExport) -> Stream:
         """Answer with the one stream."""
         return self.stream
+
+    async def dangling(self, _query: Dangling) -> int:
+        """Nothing is missing."""
+        return 0
 
     async def chunk(self, _query: Chunk) -> int | None:
         """Nothing was answered before."""
