@@ -101,7 +101,7 @@ def _circle(place: int, other: Step) -> InvalidError:
 
 
 def _needed(step: Step, defined: Mapping[str, int]) -> list[int]:
-    if step.command is None or not step.names:
+    if step.command is None or isinstance(step.command, Restore | EndRestore) or not step.names:
         return []
     return [defined[name[1:]] for _, name in names_in(step.command) if name[1:] in defined]
 

@@ -246,10 +246,8 @@ def _assignment_errors(context: Context, command: Restore) -> Errors:
     table = context.state.tables[ASSIGNMENT.name]
     of = {name: (getattr(assignment, name),) for name in ("document_id", "user_id", "task")}
     for holder in table.ids(table.select(of)):
-        detail = f"has it already, in {holder}"
-        raise TakenError(
-            f"{assignment.user_id} has {assignment.document_id} already.", [FieldError("/user_id", detail)]
-        )
+        errors = [FieldError("/user_id", f"has it already, in {holder}")]
+        raise TakenError(f"{assignment.user_id} has {assignment.document_id} already.", errors)
 
 
 def _user_errors(pointer: str, user_id: str) -> Errors:
