@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ class Exports:
 
     async def restore(
         self,
-        export: Export | Path,
+        export: AsyncIterable[ExportLine] | Path,
         *,
         on_result: Callable[[OperationResult], None] | None = None,
         idempotency_key: str | None = None,
@@ -168,7 +168,8 @@ class Exports:
         is not stored twice.
 
         Args:
-            export: Another server's, opened there, or a file with the lines of one, its last line among them.
+            export: Another server's, as `open` gives it there; or a file with the lines of one, its last line among
+                them. Of an iterator, such as `read` gives, there is only one try.
             on_result: Called with each line that is refused, in order.
             idempotency_key: A new one if there is none; with that of a try that failed it goes on where that was.
 
@@ -187,7 +188,11 @@ class Exports:
             query=[("restore", "true")],
             idempotency_key=idempotency_key or new_key(),
         )
-        source: Source[Any] = _FileLines(export) if isinstance(export, Path) else _Ended(export)
+        source: Source[Any]
+        if isinstance(export, Path):
+            source = _FileLines(export)
+        else:
+            source = aiter(_Ended(export)) if isinstance(export, AsyncIterator) else _Ended(export)
         last = await stream(self._transport, request, source, told.take)
         done = decoded(last, Restored, f"POST {_BULK}")
         return msgspec.structs.replace(done, failures=tuple(told.failures))
@@ -208,7 +213,7 @@ class _FileLines:
 class _Ended:
     """The lines of an export, and the one that ends it."""
 
-    def __init__(self, export: Export) -> None:
+    def __init__(self, export: AsyncIterable[ExportLine]) -> None:
         self._export = export
 
     async def __aiter__(self) -> AsyncGenerator[ExportLine | _Last, None]:
