@@ -31,6 +31,8 @@ def assert_reads_same(overlay: Overlay, after: State, ids: set[tuple[str, str]])
         view = overlay.tables[name]
         assert len(view) == len(table), name
         assert set(view.ids(view.select({}))) == set(table.ids(table.select({}))), name
+        if table.kind.collection is not None:
+            assert view.newest() == table.newest(), name
         for index, value in table.look_ups():
             found = table.ids(table.select({index: (value,)}))
             assert sorted(view.ids(view.select({index: (value,)}))) == sorted(found), (name, index, value)
