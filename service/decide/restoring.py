@@ -11,7 +11,7 @@ from typing import Any
 
 from service.clock import format_time, parse_time
 from service.commands import Actor, Outcome
-from service.decide.access import require_caller
+from service.decide.access import absent, is_admin, require_user, role_in
 from service.decide.contents import held
 from service.decide.decision import (
     CREATED,
@@ -24,7 +24,7 @@ from service.decide.decision import (
     restored,
     unburied,
 )
-from service.decide.documents import check_external_id, page_errors, require_form
+from service.decide.documents import check_external_id, page_errors, require_form, require_own_id
 from service.decide.references import MARKS
 from service.errors import ConflictError, FieldError, ForbiddenError, InvalidError, TakenError, shown
 from service.exports import EndRestore, Restore
@@ -51,15 +51,17 @@ _TIMES: Mapping[str, tuple[str, ...]] = {
 Errors = Iterator[FieldError]
 
 
-def require_admin(context: Context, actor: Actor | None) -> None:
-    """Make sure that an administrator asks.
+def require_admin(context: Context, actor: Actor | None) -> str:
+    """Return the id of the administrator who asks.
 
     Raises:
         UnauthenticatedError: Nobody is logged in.
-        ForbiddenError: Somebody else asks.
+        ForbiddenError: Somebody else asks, or the local administrator, who is no user.
     """
-    if not require_caller(context, actor).is_admin:
+    user_id = require_user(context, actor)
+    if not is_admin(context, user_id):
         raise ForbiddenError("Only administrators restore an export: it tells who made what, and when.")
+    return user_id
 
 
 def end_restore(context: Context, command: EndRestore) -> Decision:
@@ -74,12 +76,13 @@ def restore(context: Context, command: Restore) -> Decision:
     Raises:
         UnauthenticatedError: Nobody is logged in.
         ForbiddenError: It is no administrator who asks.
+        NotFoundError: It is, or was, in somebody else's private documents.
         ConflictError: It is there otherwise, or was deleted in this or a later version, or something newer is there.
         InvalidError: It does not fit the schema, or breaks a rule.
         TakenError: What must be unique belongs to another entity.
         TooLargeError: It is larger than the limit.
     """
-    require_admin(context, command.actor)
+    user_id = require_admin(context, command.actor)
     draft = require_valid(command.draft)
     kind = OPERABLE[command.kind].kind
     require_form(command.id, kind.prefix)
@@ -88,12 +91,32 @@ def restore(context: Context, command: Restore) -> Decision:
         raise InvalidError("The line contradicts itself.", [FieldError("/id", detail)])
     value = context.state.tables[kind.name].value(command.id)
     if value is not None:
+        _require_seen(context, user_id, kind, command.id)
         return _there(context, kind, command, value)
-    errors = [*_head_errors(context, command), *_RULES[kind.name](context, command)]
+    require_own_id(context, user_id, command.id)
+    errors = [*_head_errors(context, command), *_RULES[kind.name](context, user_id, command)]
     if errors:
         raise InvalidError(f"The {kind.name} breaks a rule.", errors)
     _require_order(context, kind, command)
     return _put(context, kind, command)
+
+
+def _require_seen(context: Context, user_id: str, kind: Kind, key: str) -> None:
+    """Make sure that what is there is not private to somebody else: that it is there is nobody's business.
+
+    Raises:
+        NotFoundError: It is.
+    """
+    row = context.state.tables[kind.name].row(key)
+    document_id = key if kind is DOCUMENT else getattr(row, "document_id", None)
+    if document_id is not None and _document_of(context, user_id, document_id) is None:
+        raise absent(context, user_id, kind.name, key)
+
+
+def _document_of(context: Context, user_id: str, document_id: str) -> Any:
+    """Return the row of a document, None if there is none that an administrator may see."""
+    row = context.state.tables[DOCUMENT.name].row(document_id)
+    return None if row is None or role_in(context, user_id, row.scope) is None else row
 
 
 def _there(context: Context, kind: Kind, command: Restore, value: bytes) -> Decision:
@@ -156,7 +179,7 @@ def _head_errors(context: Context, command: Restore) -> Errors:
         yield FieldError("/updated_at", f"{shown(entity.updated_at)} found, but it was created at {entity.created_at}")
 
 
-def _project_errors(_context: Context, command: Restore) -> Errors:
+def _project_errors(_context: Context, _user_id: str, command: Restore) -> Errors:
     project: Project = command.entity
     yield from schema_errors(project.labels)
     if "owner" not in project.members.values():
@@ -167,13 +190,14 @@ def _project_errors(_context: Context, command: Restore) -> Errors:
         yield from _user_errors("/members", user_id)
 
 
-def _document_errors(context: Context, command: Restore) -> Errors:
+def _document_errors(context: Context, user_id: str, command: Restore) -> Errors:
     document: Document = command.entity
     text: str | None = command.draft.text
     yield from _user_errors("/owner_id", document.owner_id)
     if document.project_id is None:
-        if context.state.tables[USER.name].row(document.owner_id) is None:
-            yield FieldError("/owner_id", f"there is no user {document.owner_id} here, whose private document it is")
+        if document.owner_id != user_id:
+            detail = f"{document.owner_id} found, but a private document is restored by its owner: you are {user_id}"
+            yield FieldError("/owner_id", detail)
     elif context.state.tables[PROJECT.name].row(document.project_id) is None:
         yield FieldError("/project_id", f"there is no project {document.project_id} here; its line comes before")
     else:
@@ -195,9 +219,9 @@ def _document_errors(context: Context, command: Restore) -> Errors:
             yield FieldError("/content", detail)
 
 
-def _mark_errors(context: Context, command: Restore) -> Errors:
+def _mark_errors(context: Context, user_id: str, command: Restore) -> Errors:
     mark = command.entity
-    if context.state.tables[DOCUMENT.name].row(mark.document_id) is None:
+    if _document_of(context, user_id, mark.document_id) is None:
         yield FieldError("/document_id", f"there is no document {mark.document_id} here; its line comes before")
         return
     draft: MarkDraft = command.draft
@@ -231,10 +255,10 @@ def _target_errors(
         yield FieldError(pointer, f"{shown(target)} is not another mark on document {command.entity.document_id}")
 
 
-def _assignment_errors(context: Context, command: Restore) -> Errors:
+def _assignment_errors(context: Context, user_id: str, command: Restore) -> Errors:
     assignment: Assignment = command.entity
     yield from _user_errors("/user_id", assignment.user_id)
-    document = context.state.tables[DOCUMENT.name].row(assignment.document_id)
+    document = _document_of(context, user_id, assignment.document_id)
     if document is None:
         yield FieldError("/document_id", f"there is no document {assignment.document_id} here; its line comes before")
         return
@@ -263,7 +287,7 @@ def _is_time(text: str) -> bool:
         return False
 
 
-_RULES: Mapping[str, Callable[[Context, Any], Errors]] = {
+_RULES: Mapping[str, Callable[[Context, str, Any], Errors]] = {
     PROJECT.name: _project_errors,
     DOCUMENT.name: _document_errors,
     EXTRACTION.name: _mark_errors,

@@ -52,6 +52,11 @@ def body_of(lines: Lines, *further: Any) -> bytes:
     )
 
 
+def line_of(kind: str, value: dict[str, Any]) -> Line:
+    """Return the line of an entity."""
+    return {"op": "create", "kind": kind, "id": value["id"], "value": value}
+
+
 def refused(answer: Answer) -> tuple[int, int, str, list[str]]:
     """Return place, status, problem and pointers of the first line that was refused."""
     results, _ = told(answer)
@@ -362,3 +367,26 @@ async def test_a_content_must_be_there_first(tmp_path: Path) -> None:
         assert told(await restore(admin, body_of(lines)))[0] == []
         answer = await admin.call("GET", f"/v1/documents/{document['id']}/content")
         assert (answer.status, answer.data) == (200, b"%PDF")
+
+
+async def test_what_is_private_to_another_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    """An administrator is told neither that it is there nor that it was, and puts nothing there."""
+    async with opened(tmp_path / "target") as (_, admin):
+        member = await admin.join("member@example.org")
+        document = await member.create("/v1/documents", text=TEXT)
+        mark = await member.create("/v1/annotations", document_id=document["id"], start=0, end=5)
+        gone = await member.create("/v1/annotations", document_id=document["id"], start=0, end=5)
+        assert (await member.call("DELETE", f"/v1/annotations/{gone['id']}")).status == 204
+        free = {**mark, "id": "ann_01h455vb4pex5vsknk084sn02q", "created_at": format_time(now())}
+        free["updated_at"] = free["created_at"]
+        private = {**document, "text": TEXT}
+        other = {**private, "id": NO_DOCUMENT, "created_at": free["created_at"], "updated_at": free["created_at"]}
+        mine = [line_of("document", private), *[line_of("annotation", one) for one in (mark, gone, free)]]
+        results, _ = told(await restore(admin, body_of([*mine, line_of("document", other)])))
+        assert [one["status"] for one in results] == [404, 404, 404, 422, 422]
+        pointers = [[error["pointer"] for error in one["problem"]["errors"]] for one in results[3:]]
+        assert pointers == [["/value/document_id"], ["/value/owner_id"]]
+        # One's own goes, and is there then.
+        own = line_of("document", {**other, "owner_id": admin.id})
+        assert told(await restore(admin, body_of([own])))[0] == []
+        assert (await admin.call("GET", f"/v1/documents/{NO_DOCUMENT}")).json == own["value"]
