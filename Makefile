@@ -8,7 +8,7 @@ PORT ?= 8080
 
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: setup run test drill demo bench bench-quick bench-packages bench-scale profile lint format
+.PHONY: setup run test drill demo bench bench-quick bench-packages bench-restore bench-scale profile lint format
 
 setup: $(STAMP)
 
@@ -54,6 +54,9 @@ bench-quick: $(STAMP)
 
 profile: $(BENCH_STAMP)
 	$(BIN)/python -m bench.profile
+
+bench-restore: $(STAMP)
+	$(BIN)/python -m bench.restore
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale
