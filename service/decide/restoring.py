@@ -155,7 +155,7 @@ def _require_order(context: Context, kind: Kind, command: Restore) -> None:
         raise ConflictError(f"{command.id} was deleted here in version {tombstone.version}: it does not come back.")
     newest = context.state.tables[kind.name].newest()
     if newest is not None and newest > command.entity.created_at:
-        detail = f"{command.entity.created_at} found, but a {kind.name} of {newest} is here"
+        detail = f"{command.entity.created_at} found, but a {kind.name} that was created later is here"
         raise ConflictError(
             f"Every {kind.name} comes behind those that were created before it. Restore into a server without newer "
             "ones, with the lines in the order of the export.",

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.harness import Answer, Client, Member, open_app
+from service.kinds import KINDS
+from service.state.state import State
+from tests.harness import Answer, Client, Member, open_app, quick_settings
 from tests.http.test_bulk import NDJSON
+from wal.opening import open_log
 
 TEXT = "Marie Curie met Albert Einstein in Geneva \N{MUSICAL SYMBOL G CLEF}."
 CHUNKS: dict[str, dict[str, Any]] = {"limits": {"bulk_chunk_lines": 4}}
@@ -80,3 +83,11 @@ async def opened(directory: Path) -> AsyncIterator[tuple[Client, Member]]:
     """Give another server, and its administrator."""
     async with open_app(directory, CHUNKS) as client:
         yield client, await Member(client).join("other@example.org")
+
+
+async def replayed(directory: Path) -> State:
+    """Return the state that recovery makes of a data directory."""
+    state = State(KINDS)
+    log, _ = await open_log(directory, quick_settings().log, state)
+    await log.close()
+    return state

@@ -13,21 +13,10 @@ import msgspec
 import pytest
 
 from service.covered import covered_digest
-from service.kinds import KINDS
 from service.slices import in_slices
-from service.state.state import State
-from tests.harness import Member, open_app, quick_settings
-from tests.http.story import CHUNKS, opened, restore, tell_a_story
+from tests.harness import Member, open_app
+from tests.http.story import CHUNKS, opened, replayed, restore, tell_a_story
 from tests.http.test_bulk import NDJSON, told
-from wal.opening import open_log
-
-
-async def replayed(directory: Path) -> State:
-    """Return the state that recovery makes of a data directory."""
-    state = State(KINDS)
-    log, _ = await open_log(directory, quick_settings().log, state)
-    await log.close()
-    return state
 
 
 async def digest_of(directory: Path) -> int:

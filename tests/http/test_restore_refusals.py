@@ -11,8 +11,10 @@ import msgspec
 import pytest
 
 from service.clock import format_time, now
-from tests.harness import Answer, Member, open_app
-from tests.http.story import TEXT, opened, restore, tell_a_story
+from service.commands import LOCAL_ADMIN
+from service.contents import SettleBlobs
+from tests.harness import Answer, Member, open_app, open_engine, serve
+from tests.http.story import TEXT, opened, replayed, restore, tell_a_story
 from tests.http.test_api_keys import by_key as key_of
 from tests.http.test_bulk import told
 
@@ -359,14 +361,21 @@ async def test_a_content_must_be_there_first(tmp_path: Path) -> None:
         document = await first.create("/v1/documents", project_id=project["id"])
         await give(first, document["id"])
         lines = lines_of((await first.call("GET", "/v1/export")).data)
-    async with opened(tmp_path / "target") as (_, admin):
+    sha256 = lines[1]["value"]["content"]["sha256"]
+    directory = tmp_path / "target"
+    flags = {"data": {"directory": str(directory)}}
+    async with open_engine(directory, flags) as engine, serve(engine, flags) as client:
+        admin = await Member(client).join("other@example.org")
         assert refused(await restore(admin, body_of(lines))) == (1, 422, "invalid", ["/value/content"])
         carrier = (await admin.create("/v1/documents", title="carries bytes"))["id"]
         await give(admin, carrier)
         assert (await admin.call("DELETE", f"/v1/documents/{carrier}")).status == 204
+        # Maintenance may have noticed that no document names it any more.
+        await engine.submit(SettleBlobs(actor=LOCAL_ADMIN, operation="o", ids=(sha256,), oldest=0))
         assert told(await restore(admin, body_of(lines)))[0] == []
         answer = await admin.call("GET", f"/v1/documents/{document['id']}/content")
         assert (answer.status, answer.data) == (200, b"%PDF")
+    assert not (await replayed(directory)).tables["blob"].row(sha256).released
 
 
 async def test_what_is_private_to_another_is_as_if_it_were_not_there(tmp_path: Path) -> None:

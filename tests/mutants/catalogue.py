@@ -7,6 +7,7 @@ from tests.mutants.answers import ANSWERS
 from tests.mutants.blobs import BLOBS
 from tests.mutants.checks import CHECKS
 from tests.mutants.mutant import Mutant
+from tests.mutants.restores import RESTORES
 from tests.mutants.syncs import SYNCS
 
-MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *BLOBS, *ACCESS)
+MUTANTS: tuple[Mutant, ...] = (*SYNCS, *CHECKS, *ANSWERS, *BLOBS, *ACCESS, *RESTORES)
