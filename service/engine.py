@@ -194,8 +194,8 @@ class Engine:
         finally:
             await self._log.wait(self._state.sequence)
 
-    async def dangling(self, query: Dangling) -> int:
-        """Return how many annotations are pointed to and are not there.
+    async def dangling(self, query: Dangling) -> list[str]:
+        """Return which annotations are pointed to and are not there.
 
         Raises:
             UnauthenticatedError: Nobody is logged in.
@@ -203,7 +203,7 @@ class Engine:
         """
         try:
             require_admin(self._context(query.actor), query.actor)
-            return await in_slices(dangling(self._state))
+            return await in_slices(dangling(self._state, query.ids))
         finally:
             await self._log.wait(self._state.sequence)
 

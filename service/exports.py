@@ -33,7 +33,13 @@ class EndRestore(Command, frozen=True, kw_only=True):
 
 
 class Dangling(Query, frozen=True, kw_only=True):
-    """How many annotations are pointed to by marks and are not there? Some are, as long as a restore is not whole."""
+    """Which of some annotations, that restored marks point to, are not there?
+
+    Attributes:
+        ids: Of those that were not there when the marks were restored.
+    """
+
+    ids: tuple[str, ...]
 
 
 class OpenExport(Query, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ class Load(Command, frozen=True, kw_only=True):
     tells_all: bool = False
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of the answer to `Load`.
 
     Attributes:
@@ -111,12 +111,14 @@ class Loaded(msgspec.Struct, frozen=True):
         failed: How many of them were refused.
         results: A line of JSON each.
         refs: Ids of what they made, by name.
+        awaited: Ids of annotations that restored marks point to, and that are yet to come.
     """
 
     lines: int
     failed: int
     results: list[msgspec.Raw]
     refs: dict[str, str]
+    awaited: list[str] = []
 
 
 class Chunk(Query, frozen=True, kw_only=True):

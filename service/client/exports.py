@@ -114,7 +114,7 @@ class Restored(BulkResult, frozen=True, kw_only=True):
 
     Attributes:
         whole: The last line of the export came, and none was missing before it.
-        missing: Annotations that marks in the server point to and that are not there.
+        missing: Annotations that its marks point to and that are not there.
     """
 
     whole: bool

@@ -86,6 +86,7 @@ class _Chunk:
         self._limits = limits
         self._failed = 0
         self._results: list[msgspec.Raw] = []
+        self._awaited: list[str] = []
         self._bytes = 0
         self._result_bytes = 0
         self._names_before = len(command.refs)
@@ -123,6 +124,7 @@ class _Chunk:
         self.lines += 1
         self.changes += decision.changes
         self._bytes += bytes_of(decision.changes)
+        self._awaited += decision.awaited
         if step.ref is not None:
             self._new[step.ref] = decision.outcome.id
         if self._command.tells_all:
@@ -138,7 +140,7 @@ class _Chunk:
 
     def body(self) -> bytes:
         """Return the answer."""
-        return _encode(Loaded(self.lines, self._failed, self._results, self._new))
+        return _encode(Loaded(self.lines, self._failed, self._results, self._new, self._awaited))
 
     def _tell(self, line: bytes) -> None:
         self._results.append(msgspec.Raw(line))

@@ -31,11 +31,13 @@ class Decision(msgspec.Struct, frozen=True):
         changes: In the order in which they are applied; none, when the answer was given before.
         outcome: For the client, once the changes are durable.
         fingerprint: Of what was carried out of the request, if that is not all of it.
+        awaited: Ids of annotations that a restored mark points to and that are yet to come.
     """
 
     changes: list[Change]
     outcome: Outcome
     fingerprint: str | None = None
+    awaited: tuple[str, ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -92,7 +92,9 @@ def restore(context: Context, command: Restore) -> Decision:
     value = context.state.tables[kind.name].value(command.id)
     if value is not None:
         _require_seen(context, user_id, kind, command.id)
-        return _there(context, kind, command, value)
+        _require_same(context, kind, command, value)
+        head = Outcome(status=OK, kind=kind.name, id=command.id, version=command.entity.version, body=value)
+        return Decision([], head, awaited=_awaited(context, command))
     require_own_id(context, user_id, command.id)
     errors = [*_head_errors(context, command), *_RULES[kind.name](context, user_id, command)]
     if errors:
@@ -119,18 +121,28 @@ def _document_of(context: Context, user_id: str, document_id: str) -> Any:
     return None if row is None or role_in(context, user_id, row.scope) is None else row
 
 
-def _there(context: Context, kind: Kind, command: Restore, value: bytes) -> Decision:
-    told, found = command.value, value
-    if kind is DOCUMENT:
-        text = context.state.text(command.id)
-        found = found if text == command.draft.text else b""
-    if found != told:
+def _require_same(context: Context, kind: Kind, command: Restore, value: bytes) -> None:
+    """Make sure that what is there is what the export tells.
+
+    Raises:
+        ConflictError: It is something else.
+    """
+    is_same = value == command.value and (kind is not DOCUMENT or context.state.text(command.id) == command.draft.text)
+    if not is_same:
         version = context.state.tables[kind.name].row(command.id).version
         raise ConflictError(
             f"{command.id} is there already and is something else: version {version}, "
             f"the export tells version {command.draft.version}."
         )
-    return Decision([], Outcome(status=OK, kind=kind.name, id=command.id, version=command.draft.version, body=value))
+
+
+def _awaited(context: Context, command: Restore) -> tuple[str, ...]:
+    """Return which annotations a mark points to that are yet to come."""
+    table = context.state.tables[ANNOTATION.name]
+    entity = command.entity
+    targets = [argument.target for argument in getattr(entity, "arguments", None) or ()]
+    targets += getattr(entity, "rests_on", None) or ()
+    return tuple(key for key in targets if key.startswith(ANNOTATION.prefix) and table.number(key) is None)
 
 
 def _put(context: Context, kind: Kind, command: Restore) -> Decision:
@@ -141,7 +153,8 @@ def _put(context: Context, kind: Kind, command: Restore) -> Decision:
             changes.append(created(context, TEXT, key, Text(command.draft.text)))
         if entity.content is not None:
             changes += held(context, entity.content)
-    return Decision(changes, outcome_of(kind, change, CREATED, entity.version))
+    outcome = outcome_of(kind, change, CREATED, entity.version)
+    return Decision(changes, outcome, awaited=_awaited(context, command))
 
 
 def _require_order(context: Context, kind: Kind, command: Restore) -> None:

@@ -92,6 +92,7 @@ class _Loading:
         self._results = Results(request, self._call.operation, limits.bulk_results_bytes, limits.body_seconds)
         self._left: tuple[Step, ...] = ()
         self._refs: dict[str, str] = {}
+        self._awaited: set[str] = set()
         self._lines = 0
         self._failed = 0
         self._sequence = 0
@@ -119,8 +120,24 @@ class _Loading:
         done = _Done(True, self._lines, self._failed, self._sequence, self._results.omitted)
         if self._export is None:
             return done
-        missing = await self._call.engine.dangling(Dangling(actor=self._call.actor))
-        return msgspec.structs.replace(done, whole=self._export.is_whole, missing=missing)
+        missing = await self._missing()
+        return msgspec.structs.replace(done, whole=self._export.is_whole, missing=len(missing))
+
+    async def _await(self, ids: list[str]) -> None:
+        """Note what restored marks point to and is yet to come.
+
+        Raises:
+            TooLargeError: It is too much.
+        """
+        self._awaited.update(ids)
+        limit = self._limits.bulk_refs_max
+        if len(self._awaited) > limit:
+            self._awaited = set(await self._missing())
+        if len(self._awaited) > limit:
+            raise TooLargeError(f"Marks point to more than {limit} annotations that are not there, which is the limit.")
+
+    async def _missing(self) -> list[str]:
+        return await self._call.engine.dangling(Dangling(actor=self._call.actor, ids=tuple(self._awaited)))
 
     async def _chunk(self) -> bool:
         """Carry out the next lines; tell if there were any."""
@@ -138,6 +155,7 @@ class _Loading:
         self._lines += loaded.lines
         self._failed += loaded.failed
         self._refs.update(loaded.refs)
+        await self._await(loaded.awaited)
         self._sequence = outcome.sequence
         self._results.tell([bytes(line) for line in loaded.results])
         # Chunks that change nothing wait for nothing: others must have their turn all the same.

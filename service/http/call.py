@@ -78,8 +78,8 @@ class Engine(Protocol):
         """Begin or resume an export."""
         ...
 
-    async def dangling(self, query: Dangling) -> int:
-        """Return how many annotations are pointed to and are not there."""
+    async def dangling(self, query: Dangling) -> list[str]:
+        """Return which annotations are pointed to and are not there."""
         ...
 
     async def chunk(self, query: Chunk) -> int | None:

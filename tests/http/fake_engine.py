@@ -110,9 +110,9 @@ class FakeEngine:
         """Answer with the one stream."""
         return self.stream
 
-    async def dangling(self, _query: Dangling) -> int:
+    async def dangling(self, _query: Dangling) -> list[str]:
         """Nothing is missing."""
-        return 0
+        return []
 
     async def chunk(self, _query: Chunk) -> int | None:
         """Nothing was answered before."""

@@ -47,7 +47,7 @@ RESTORES = (
     Mutant(
         "a restore replaces what is there otherwise",
         _RULES,
-        "    if found != told:\n",
+        "    if not is_same:\n",
         "    if False:\n",
         (f"{_REFUSALS}::test_what_is_there_otherwise_stays",),
     ),
