@@ -12,7 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.covered import covered_digest
+from service.covered import COVERED, covered_digest
+from service.exporting import ORDER
+from service.kinds.document import TEXT
+from service.operations import OPERABLE
+from service.restoring import ENTITIES
 from service.slices import in_slices
 from tests.harness import Member, open_app
 from tests.http.story import CHUNKS, opened, replayed, restore, tell_a_story
@@ -57,6 +61,12 @@ async def source(tmp_path: Path) -> Source:
         admin = await Member(client).join("admin@example.org")
         await tell_a_story(admin)
         return Source(await exported(admin), directory)
+
+
+def test_what_is_exported_can_be_restored() -> None:
+    """Kind by kind; a new one that joins exports needs a row."""
+    assert set(ENTITIES) == set(ORDER) == set(OPERABLE)
+    assert set(COVERED) == {*ORDER, TEXT.name}
 
 
 async def test_an_empty_server_becomes_equal(source: Source, tmp_path: Path) -> None:
