@@ -93,12 +93,12 @@ def check_retries(ledger: Ledger, operation: Operation) -> Iterator[Violation]:
                 return
             first = retry.answer
             continue
-        says = _difference(first, retry.answer)
+        says = difference(first, retry.answer)
         if says:
             yield violation(Broken.ANSWER, operation.key, says, [operation])
 
 
-def _difference(first: Answer, again: Answer) -> str:
+def difference(first: Answer, again: Answer) -> str:
     """Tell how the answer to a retry differs from the first one, empty if it does not."""
     if first.status != again.status:
         return f"First {first.status}, then {again.status} {again.problem}".rstrip() + " under the same key."

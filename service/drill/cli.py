@@ -16,11 +16,12 @@ from service.drill import faults
 from service.drill.campaign import begun, drill
 from service.drill.folder import FolderError, kept_or_removed
 from service.drill.interruption import until_interrupted
-from service.drill.plan import ROUNDS_PER_DIRECTORY, Plan
+from service.drill.plan import BOTH, MIXES, ROUNDS_PER_DIRECTORY, Mix, Plan
 from service.drill.report import outcome, write
 from service.drill.server_process import COMMAND, StartError
 from service.drill.strace import InjectionError
 from service.drill.tally import DrillReport, RoundReport
+from service.drill.team.work import SetUpError
 
 EXIT_VIOLATION = 1
 EXIT_USAGE = 2
@@ -32,6 +33,7 @@ _REFUSALS = (
     faults.UnavailableFaultError,
     StartError,
     InjectionError,
+    SetUpError,
     ClientError,
     FolderError,
 )
@@ -50,6 +52,9 @@ _REFUSALS = (
 @click.option(
     "--faults", "names", default=faults.DEFAULT, show_default=True, help="A round draws one; 'all': every one."
 )
+@click.option(
+    "--mix", type=click.Choice(MIXES), default=BOTH, show_default=True, help="What clients do: half of them each."
+)
 @click.option("--seconds", type=click.FloatRange(0.1), default=3.0, show_default=True, help="Of load a round, about.")
 @click.option("--time-limit", type=click.FloatRange(0.1), help="Seconds, after which the drill is interrupted.")
 @click.option("--seed", type=int, help="Repeats the choices of an earlier drill.")
@@ -64,6 +69,7 @@ def drill_command(
     rounds_per_directory: int,
     clients: int,
     names: str,
+    mix: Mix,
     seconds: float,
     time_limit: float | None,
     seed: int | None,
@@ -89,6 +95,7 @@ def drill_command(
             faults=tuple(asyncio.run(faults.chosen(names))),
             rounds_per_directory=rounds_per_directory,
             command=_command(server),
+            mix=mix,
         )
         report = begun(plan)
         code = _drilled(plan, report, data_dir, time_limit)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from service.drill.plan import Plan
+from service.drill.private import PrivateWork
 from service.drill.round import Rounds, inspected
 from service.drill.server_process import ServerProcess
-from service.drill.sessions import Session, log_in
+from service.drill.sessions import administer, log_in
 from service.drill.tally import DrillReport, RoundReport
+from service.drill.team.crew import hire
+from service.drill.team.work import TeamWork
 from service.drill.violation import Broken, Violation, violation
 
 _CLIENTS_OF_USER = 4
@@ -54,15 +57,14 @@ class Directory:
             InjectionError: A fault cannot be injected any more.
             ClientError: Nobody can register or log in.
         """
-        sessions: Sequence[Session] = []
-        users = -(-self._plan.clients // _CLIENTS_OF_USER)
+        works: Sequence[PrivateWork | TeamWork] = []
         try:
             await self._server.start()
-            sessions = await log_in(self._server.url, self._plan.clients, users, self._clock)
+            works, token = await self._hired()
             work = Rounds(
                 self._server,
-                sessions,
-                users,
+                works,
+                token,
                 seed=self._plan.seed,
                 seconds=self._plan.seconds,
                 clock=self._clock,
@@ -86,8 +88,22 @@ class Directory:
         finally:
             if self._server.is_running:
                 self._server.kill()
-            await asyncio.gather(*(session.close() for session in sessions))
+            await asyncio.gather(*(one.close() for one in works))
         return True
+
+    async def _hired(self) -> tuple[list[PrivateWork | TeamWork], str]:
+        """Return who works, and the token of the administrator."""
+        plan = self._plan
+        token = await administer(self._server.url)
+        works: list[PrivateWork | TeamWork] = []
+        if plan.clients_alone:
+            users = -(-plan.clients_alone // _CLIENTS_OF_USER)
+            sessions = await log_in(self._server.url, plan.clients_alone, users, self._clock)
+            works.append(PrivateWork(sessions, users, plan.seed, self._clock, self._numbers))
+        if plan.clients_in_team:
+            crew = await hire(self._server.url, self._clock)
+            works.append(TeamWork(crew, plan.clients_in_team, plan.seed, self._clock, self._numbers))
+        return works, token
 
     async def _stopped(self) -> list[Violation]:
         """Stop the server in order, which must work after all that; then look at the files that nobody changes now."""

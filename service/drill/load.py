@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from service.client.transport import Request
 from service.drill.history import Operation
@@ -18,14 +19,46 @@ _LAST = frozenset({"shutting-down", "log-failed"})
 _POLL_SECONDS = 0.01
 
 
-class Load:
-    """Clients at work.
+class Worker(Protocol):
+    """A client at work."""
+
+    def next(self) -> tuple[Operation, Request, Session]:
+        """Return what it asks for next, and under which session."""
+
+    async def learn(self, operation: Operation) -> None:
+        """Take in an answer."""
+
+
+class Loner:
+    """A client whose documents are private to its user.
 
     Args:
         seed: Of the drill.
         round_number: Of the round.
-        sessions: One a client.
-        known: By the clients of each user.
+        session: Of its own.
+        known: By the clients of its user.
+    """
+
+    def __init__(self, seed: int, round_number: int, session: Session, known: Known) -> None:
+        self._workload = Workload(seed, round_number, session.name, session.user, known)
+        self._session = session
+        self._known = known
+
+    def next(self) -> tuple[Operation, Request, Session]:
+        """Return what it asks for next."""
+        operation, request = self._workload.next()
+        return operation, request, self._session
+
+    async def learn(self, operation: Operation) -> None:
+        """Take in an answer."""
+        self._known.learn(operation)
+
+
+class Load:
+    """Clients at work.
+
+    Args:
+        workers: All of them.
         clock: Gives the times of the history.
         numbers: Of the requests.
 
@@ -39,10 +72,7 @@ class Load:
 
     def __init__(
         self,
-        seed: int,
-        round_number: int,
-        sessions: Sequence[Session],
-        known: Sequence[Known],
+        workers: Sequence[Worker],
         clock: Callable[[], float],
         numbers: Iterator[int],
     ) -> None:
@@ -51,10 +81,7 @@ class Load:
         self.refused: Counter[str] = Counter()
         self.acknowledged = 0
         self.read = 0
-        self._seed = seed
-        self._round = round_number
-        self._sessions = sessions
-        self._known = known
+        self._workers = workers
         self._clock = clock
         self._numbers = numbers
         self._stopping = False
@@ -62,7 +89,7 @@ class Load:
 
     def start(self) -> None:
         """Set the clients to work."""
-        self._tasks = [asyncio.create_task(self._work(session)) for session in self._sessions]
+        self._tasks = [asyncio.create_task(self._work(worker)) for worker in self._workers]
 
     async def stop(self) -> None:
         """Wait until all clients have had their last answer, or none."""
@@ -78,18 +105,16 @@ class Load:
             await asyncio.sleep(_POLL_SECONDS)
         return True
 
-    async def _work(self, session: Session) -> None:
-        known = self._known[session.user]
-        workload = Workload(self._seed, self._round, session.name, session.user, known)
+    async def _work(self, worker: Worker) -> None:
         while not self._stopping:
-            operation, request = workload.next()
+            operation, request, session = worker.next()
             operation.number = next(self._numbers)
             self.operations.append(operation)
             if not operation.is_read:
                 self.requests[operation.number] = request
             operation.invoked = self._clock()
             operation.answer = await session.ask(operation, request)
-            known.learn(operation)
+            await worker.learn(operation)
             self._count(operation)
             if operation.answer is None or operation.answer.is_open or operation.answer.problem in _LAST:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shlex
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 import msgspec
 
@@ -12,6 +13,9 @@ from service.drill.faults import Fault
 from service.drill.server_process import COMMAND
 
 ROUNDS_PER_DIRECTORY = 25
+Mix = Literal["documents", "team", "both"]
+MIXES: tuple[Mix, ...] = get_args(Mix)
+BOTH: Mix = "both"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         faults: That a round draws from.
         rounds_per_directory: After so many rounds a new data directory is begun.
         command: Starts a server.
+        mix: What the clients do: private documents, team work, or half of them the one and half the other.
     """
 
     rounds: int
@@ -34,12 +39,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     rounds_per_directory: int = ROUNDS_PER_DIRECTORY
     command: tuple[str, ...] = COMMAND
+    mix: Mix = BOTH
+
+    @property
+    def clients_in_team(self) -> int:
+        """Return how many clients do team work; of a single one that does both, it is this."""
+        return {"documents": 0, "team": self.clients, "both": -(-self.clients // 2)}[self.mix]
+
+    @property
+    def clients_alone(self) -> int:
+        """Return how many clients have documents of their own."""
+        return self.clients - self.clients_in_team
 
     def replay(self, rounds: int) -> str:
         """Return the command that does so many rounds of it again."""
         options = ["--seed", self.seed, "--rounds", rounds, "--rounds-per-directory", self.rounds_per_directory]
         options += ["--clients", self.clients, "--seconds", self.seconds]
         options += ["--faults", ",".join(fault.name for fault in self.faults)]
+        options += ["--mix", self.mix]
         if self.command != COMMAND:
             options += ["--server", shlex.join(self.command)]
         return shlex.join(["annolog", "drill", *map(str, options)])

@@ -6,28 +6,47 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from service.client import Client
-from service.drill.checker import Checker
 from service.drill.faults import Fault
 from service.drill.history import Operation
 from service.drill.keys import Keys, Sent
-from service.drill.known import Known
-from service.drill.load import Load
+from service.drill.load import Load, Worker
 from service.drill.remnants import Remnants, recovered
 from service.drill.scene import Scene
 from service.drill.server_process import ServerProcess, StartError
-from service.drill.sessions import Session
 from service.drill.strace import InjectionError
-from service.drill.survey import Surveyor
 from service.drill.tally import RoundReport
 from service.drill.violation import Broken, Violation, violation
-from service.drill.workload import labels_of
 from wal.errors import WalError
 from wal.inspection import inspect
 
 _RETRIED_MAX = 300
 _OLDER_MAX = 100
+
+
+class Work(Protocol):
+    """A mix of work with its clients and its judge."""
+
+    async def open(self, url: str) -> None:
+        """Turn to a server that has been started."""
+
+    async def begin(self, number: int) -> Sequence[Worker]:
+        """Return the clients of a round."""
+
+    def is_own(self, operation: Operation) -> bool:
+        """Tell if it is a request of its clients."""
+
+    async def judge(
+        self,
+        number: int,
+        operations: Sequence[Operation],
+        again: Sequence[Sent],
+        older: Sequence[Sent],
+        allowed: frozenset[str],
+    ) -> list[Violation]:
+        """Look at everything, send requests again, look once more, and return what is broken."""
 
 
 class Rounds:
@@ -38,8 +57,8 @@ class Rounds:
 
     Args:
         server: Running.
-        sessions: One a client, the first of them the administrator's.
-        users: How many they are.
+        works: What is done to it at the same time.
+        token: Of an administrator.
         seed: Of the drill.
         seconds: Of load in a round, about.
         clock: Gives the times of the history.
@@ -49,8 +68,8 @@ class Rounds:
     def __init__(
         self,
         server: ServerProcess,
-        sessions: Sequence[Session],
-        users: int,
+        works: Sequence[Work],
+        token: str,
         *,
         seed: int,
         seconds: float,
@@ -58,14 +77,13 @@ class Rounds:
         numbers: Iterator[int],
     ) -> None:
         self._server = server
-        self._sessions = sessions
-        self._known = [Known() for _ in range(users)]
+        self._works = works
+        self._token = token
         self._seed = seed
         self._seconds = seconds
         self._clock = clock
         self._numbers = numbers
-        self._checker = Checker()
-        self._keys = Keys()
+        self._keys = [Keys() for _ in works]
         self._remnants = Remnants(server.directory)
 
     async def run(self, number: int, fault: Fault, *, is_last: bool) -> tuple[RoundReport, list[Operation]]:
@@ -102,9 +120,11 @@ class Rounds:
         return report, load.operations
 
     async def _strike(self, report: RoundReport, fault: Fault, chance: random.Random) -> tuple[Load, list[Violation]]:
-        for session in self._sessions:
-            await session.open(self._server.url)
-        load = Load(self._seed, report.number, self._sessions, self._known, self._clock, self._numbers)
+        workers: list[Worker] = []
+        for work in self._works:
+            await work.open(self._server.url)
+            workers += await work.begin(report.number)
+        load = Load(workers, self._clock, self._numbers)
         scene = Scene(self._server, load, chance, self._seconds, self._compact, self._clock)
         load.start()
         try:
@@ -123,34 +143,32 @@ class Rounds:
     async def _judge(
         self, report: RoundReport, load: Load, allowed: frozenset[str], *, is_last: bool
     ) -> list[Violation]:
-        for session in self._sessions:
-            await session.open(self._server.url)
-        surveyor = Surveyor(report.number, self._sessions, self._clock, self._numbers)
         found = await asyncio.to_thread(inspected, self._server.directory)
-        surveys = await surveyor.everything()
-        mutations = [(one, load.requests[one.number]) for one in load.operations if not one.is_read]
-        again, older = self._again(report.number, mutations, is_last=is_last)
-        await surveyor.retry([*again, *older])
-        self._keys.add(mutations)
-        surveys += await surveyor.everything()
-        surveys += await surveyor.by_label(labels_of(report.number))
-        report.retried += len(older)
-        found += self._checker.check([*load.operations, *surveys], allowed)
-        found += self._checker.check_retries(operation for operation, _ in older)
+        for work, keys in zip(self._works, self._keys, strict=True):
+            await work.open(self._server.url)
+            own = [one for one in load.operations if work.is_own(one)]
+            # What takes no idempotency key cannot be sent again.
+            mutations = [(one, load.requests[one.number]) for one in own if one.key]
+            again, older = self._again(report.number, mutations, keys, is_last=is_last)
+            found += await work.judge(report.number, own, again, older, allowed)
+            keys.add(mutations)
+            report.retried += len(older)
         return found
 
-    def _again(self, number: int, mutations: Sequence[Sent], *, is_last: bool) -> tuple[list[Sent], list[Sent]]:
+    def _again(
+        self, number: int, mutations: Sequence[Sent], keys: Keys, *, is_last: bool
+    ) -> tuple[list[Sent], list[Sent]]:
         """Return what is sent again: of this round, with all that nobody answered, and of earlier ones."""
         chance = random.Random(f"{self._seed}/{number}/again")  # noqa: S311 - as above
         unknown = [one for one in mutations if one[0].is_unknown]
         acknowledged = [one for one in mutations if one[0].is_acknowledged]
         if is_last:
-            return unknown + acknowledged, self._keys.kept(self._clock())
+            return unknown + acknowledged, keys.kept(self._clock())
         sample = chance.sample(acknowledged, min(_RETRIED_MAX, len(acknowledged)))
-        return unknown + sample, self._keys.sample(chance, _OLDER_MAX)
+        return unknown + sample, keys.sample(chance, _OLDER_MAX)
 
     async def _compact(self) -> None:
-        async with Client(self._server.url, token=self._sessions[0].token) as client:
+        async with Client(self._server.url, token=self._token) as client:
             await client.compact()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -17,7 +18,7 @@ from service.drill.reading import answer_of
 _ONCE = RetryPolicy(tries=1)
 _TIMEOUT_SECONDS = 60.0
 _CONNECTIONS = 4
-_PASSWORD = "of no value outside this drill"  # noqa: S105 - the users are the drill's own
+PASSWORD = "of no value outside this drill"  # noqa: S105 - the users are the drill's own
 NOT_UNDERSTOOD = "not-understood"
 """In place of a problem's name: the answer is not one of this API."""
 
@@ -33,6 +34,13 @@ class Clock:
         return time.monotonic() - self._begin
 
 
+class Reading(Protocol):
+    """Makes of an answer what its judge compares; raises `msgspec.MsgspecError` if it cannot be."""
+
+    def __call__(self, operation: Operation, at: float, status: int, body: bytes, *, replayed: bool) -> Answer:
+        """Return it."""
+
+
 class Session:
     """One client: a session of a user.
 
@@ -41,6 +49,8 @@ class Session:
         user: The user's number.
         token: Of the session.
         clock: Gives the times of the history.
+        reads: Makes of an answer what its judge compares.
+        connections: At the same time, at most.
 
     Attributes:
         name: Of the client.
@@ -48,11 +58,22 @@ class Session:
         token: Of the session.
     """
 
-    def __init__(self, name: str, user: int, token: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        user: int,
+        token: str,
+        clock: Callable[[], float],
+        *,
+        reads: Reading = answer_of,
+        connections: int = _CONNECTIONS,
+    ) -> None:
         self.name = name
         self.user = user
         self.token = token
         self._clock = clock
+        self._reads = reads
+        self._connections = connections
         self._transport: Transport | None = None
 
     async def open(self, url: str) -> None:
@@ -63,7 +84,7 @@ class Session:
             token=self.token,
             policy=_ONCE,
             timeout_seconds=_TIMEOUT_SECONDS,
-            connections_max=_CONNECTIONS,
+            connections_max=self._connections,
         )
 
     async def close(self) -> None:
@@ -79,7 +100,7 @@ class Session:
         try:
             answer = await self._transport.send(request)
             at = self._clock()
-            return answer_of(operation, at, answer.status, answer.body, replayed=answer.replayed)
+            return self._reads(operation, at, answer.status, answer.body, replayed=answer.replayed)
         except ConnectionLostError:
             return None
         except ProblemError as error:
@@ -90,20 +111,30 @@ class Session:
             return Answer(at=self._clock(), status=0, problem=NOT_UNDERSTOOD)
 
 
+async def administer(url: str) -> str:
+    """Register the administrator, who is the first to register, and return the token of a session.
+
+    Nobody else of a drill is one: an administrator sees the projects of all.
+    """
+    async with Client(url) as client:
+        await client.register(_email("administrator"), PASSWORD, name="Drill")
+        return (await client.login(_email("administrator"), PASSWORD)).token
+
+
 async def log_in(url: str, clients: int, users: int, clock: Callable[[], float]) -> list[Session]:
-    """Register users, the first of whom is the administrator, and give each client a session of its own."""
+    """Register users, and give each client a session of its own."""
     for user in range(users):
         async with Client(url) as client:
-            await client.register(_email(user), _PASSWORD, name=f"Drill {user}")
+            await client.register(_email(user), PASSWORD, name=f"Drill {user}")
 
     async def session(number: int) -> Session:
         user = number % users
         async with Client(url) as client:
-            opened = await client.login(_email(user), _PASSWORD)
+            opened = await client.login(_email(user), PASSWORD)
         return Session(f"c{number}", user, opened.token, clock)
 
     return await asyncio.gather(*(session(number) for number in range(clients)))
 
 
-def _email(user: int) -> str:
+def _email(user: object) -> str:
     return f"drill-{user}@example.org"

@@ -31,6 +31,9 @@ class Broken(StrEnum):
     START = "start"
     LOG = "log"
     FAULT = "fault"
+    HALF = "half done"
+    GIVEN = "given too often"
+    ACCESS = "access"
 
 
 class Violation(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ from service.engine import Engine
 from service.kinds.private import IDEMPOTENCY, Answer
 from service.state.state import State
 from service.state.table import Table
+from tests.drill import broken_team
 from wal.file_system import File, FileSystem, ReadOnlyFileSystem, RealFileSystem
 from wal.lock import last_holder
 
@@ -208,12 +209,33 @@ def harmful() -> None:
     atexit.register(harm)
 
 
+def speechless() -> None:
+    """Lose a verdict of an earlier round."""
+    broken_team.speechless(_has_seen_a_round())
+
+
+def generous() -> None:
+    """Give everybody the first document, from the second start on."""
+    broken_team.generous(_has_seen_a_round())
+
+
 def _replace(module: ModuleType, name: str, part: object) -> None:
     setattr(module, name, part)
 
 
+_OF_TEAMS = (
+    broken_team.halved,
+    broken_team.undecided,
+    broken_team.overlooked,
+    broken_team.partial,
+    broken_team.resident,
+    broken_team.revived,
+    broken_team.boastful,
+    speechless,
+    generous,
+)
 DEFECTS: dict[str, Callable[[], FileSystem | None]] = {
-    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent, dead, harmful)
+    one.__name__: one for one in (early, leaky, forgetful, loose, unclean, fading, absent, dead, harmful, *_OF_TEAMS)
 }
 
 

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def drill(tmp_path: Path, *options: str, defect: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a drill whose temporary folder is in `tmp_path`."""
+    """Run a drill whose temporary folder is in `tmp_path`; of a broken server, with the work that shows its defect."""
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     server = ["--server", shlex.join([sys.executable, "-m", "tests.drill.broken_server", defect])] if defect else []
-    command = [sys.executable, "-m", "service.cli", "drill", "--seed", "11", *options, *server]
+    mix = ["--mix", "documents"] if defect else []
+    command = [sys.executable, "-m", "service.cli", "drill", "--seed", "11", *mix, *options, *server]
     environment = os.environ | {"TMPDIR": str(scratch)}
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT, env=environment)
 

@@ -24,6 +24,10 @@ from tests.harness import open_engine
 from tests.test_tidy import ROOT, imported
 
 PURE = ("history", "violation", "timeline", "ledger", "answers", "checker", "known", "reading", "tally", "figures")
+PURE_OF_TEAMS = (
+    *("history", "people", "place", "record", "look", "marks", "projects", "giving", "access", "indexes", "showings"),
+    *("refusals", "judge"),
+)
 
 
 async def test_damage_in_the_log_is_a_violation(tmp_path: Path) -> None:
@@ -57,7 +61,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     async def compact() -> None:
         """Do nothing."""
 
-    load = Load(1, 1, [], [], lambda: 1.5, itertools.count(1))
+    load = Load([], lambda: 1.5, itertools.count(1))
     server = ServerProcess(tmp_path, _ASLEEP)
     server.spawn()
     yield Scene(server, load, random.Random(1), 0.01, compact, lambda: 2.5)
@@ -76,7 +80,7 @@ def test_a_process_that_is_gone_cannot_be_signalled(scene: Scene) -> None:
     assert not scene.signal_process(2**22 + 1, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("module", PURE)
+@pytest.mark.parametrize("module", [*PURE, *(f"team/{one}" for one in PURE_OF_TEAMS)])
 def test_the_judge_does_no_io(module: str) -> None:
     """It reads no clock and no file, and knows no loop."""
     path = ROOT / "service" / "drill" / f"{module}.py"

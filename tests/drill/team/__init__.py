@@ -1,0 +1,1 @@
+"""Tests of team work under drill."""
