@@ -15,8 +15,10 @@ from service.clock import now
 from service.http.attempts import Attempts
 from service.http.call import SERVICES, Gate, Services
 from service.http.connection import Runner
+from service.http.contract import DESCRIPTION, Description
+from service.http.finishing import FINISHING, Finishing
 from service.http.middleware import middleware
-from service.http.routes import PUBLIC, routes
+from service.http.routes import ENDPOINTS, routes
 from service.http.tokens import SetupToken
 from service.ids import IdSource
 from service.passwords import Passwords
@@ -60,10 +62,14 @@ def make_services(
 
 def make_app(services: Services) -> web.Application:
     """Return the application. It ends the threads of passwords and blobs at its end."""
+    finishing = Finishing(services.settings)
     app = web.Application(
-        middlewares=[middleware(services, PUBLIC)], client_max_size=services.settings.limits.body_bytes
+        middlewares=[middleware(services, finishing, {one.handler: one for one in ENDPOINTS})],
+        client_max_size=services.settings.limits.body_bytes,
     )
     app[SERVICES] = services
+    app[FINISHING] = finishing
+    app[DESCRIPTION] = Description(ENDPOINTS, services.settings.limits)
     app.add_routes(routes())
     app.on_cleanup.append(_close_threads)
     return app

@@ -43,9 +43,15 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 class Invalid(msgspec.Struct, frozen=True):
-    """A body that is JSON but does not fit the schema; refused after access and preconditions were checked."""
+    """A body that is JSON but does not fit; refused after access and preconditions were checked.
+
+    Attributes:
+        errors: Each place that does not.
+        detail: What is wrong all in all.
+    """
 
     errors: tuple[FieldError, ...]
+    detail: str = "The body does not fit the schema."
 
 
 class Conditions(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ from service.seams import Clock, Log
 from service.settings import LimitSettings
 from service.slices import in_slices
 from service.state.state import State
+from service.timing import durable
 from wal.change import Change
 from wal.errors import RecordTooLargeError
 
@@ -96,9 +97,9 @@ class Engine:
             outcome, sequence = self._carry_out(context, command)
         except DomainError:
             # The refusal rests on the state, of which some may not be durable yet.
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
             raise
-        await self._log.wait(sequence)
+        await durable(self._log, sequence)
         if outcome.replayed and command.idempotency is not None:
             # It tells the record of then.
             sequence = self._state.tables["idempotency"].sequence(command.idempotency.id)
@@ -114,7 +115,7 @@ class Engine:
         try:
             require_caller(context, query.actor)
         except DomainError:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
             raise
         # What was found is told when it is submitted; that nothing was found is not told at all.
         return chunk_lines(context, query.id)
@@ -125,7 +126,7 @@ class Engine:
             self._log.admit()
             foresee(self._context(None), command)
         except DomainError:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
             raise
 
     async def get(self, query: commands.Get) -> Entity:
@@ -138,9 +139,9 @@ class Engine:
         try:
             entity, sequence = self._get(query)
         except DomainError:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
             raise
-        await self._log.wait(sequence)
+        await durable(self._log, sequence)
         return entity
 
     async def page(self, query: commands.List) -> Page:
@@ -154,28 +155,28 @@ class Engine:
         try:
             return self._list(query)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def compare(self, query: Compare) -> bytes:
         """Return a document's annotations side by side, as JSON; raises as `Reviewing.compare`."""
         try:
             return await self._reviewing.compare(query)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def agree(self, query: Agree) -> bytes:
         """Return how far a project's annotators agree, as JSON; raises as `Reviewing.agree`."""
         try:
             return await self._reviewing.agree(query)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def progress(self, query: Progress) -> bytes:
         """Return how far a project is, as JSON; raises as `service.progress.progress_of`."""
         try:
             return progress_of(self._context(query.actor), query)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def document_progress(self, query: DocumentProgress) -> Page:
         """Return how far the documents of a page are; raises as `progress`."""
@@ -185,14 +186,14 @@ class Engine:
             page = self._list(query.documents)
             return msgspec.structs.replace(page, items=progress_of_documents(context, page.items))
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def export(self, query: OpenExport | ResumeExport) -> Stream:
         """Begin or resume an export; raises as `Exporting.open` and `Exporting.resume`."""
         try:
             return self._exporting.open(query) if isinstance(query, OpenExport) else self._exporting.resume(query)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def dangling(self, query: Dangling) -> list[str]:
         """Return which annotations are pointed to and are not there.
@@ -209,7 +210,7 @@ class Engine:
 
     async def settled(self) -> None:
         """Return once everything that the state holds now is durable."""
-        await self._log.wait(self._state.sequence)
+        await durable(self._log, self._state.sequence)
 
     async def authenticate(self, query: commands.Authenticate) -> Actor:
         """Return whose token it is.
@@ -219,7 +220,7 @@ class Engine:
         """
         actor = owner_of(self._state, query.token_hash)
         if actor is None:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
             raise UnauthenticatedError("The token is not known. Log in with POST /v1/sessions.")
         return actor
 
@@ -233,14 +234,14 @@ class Engine:
         try:
             return sessions_of(self._context(query.actor), query.actor)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def keys(self, query: Keys) -> list[OpenKey]:
         """Return the actor's API keys; raises as `sessions`."""
         try:
             return keys_of(self._context(query.actor), query.actor)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def administers(self, query: Administers) -> bool:
         """Tell if the actor asks as an administrator.
@@ -251,20 +252,20 @@ class Engine:
         try:
             return require_caller(self._context(query.actor), query.actor).is_admin
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def locked_us(self, query: Locks) -> int:
         """Return for how many microseconds one of some locks of logins lasts, 0 if none does."""
         try:
             return locked_us(self._state, self._context(None).now, query.ids)
         finally:
-            await self._log.wait(self._state.sequence)
+            await durable(self._log, self._state.sequence)
 
     async def credential(self, query: commands.CredentialOf) -> commands.Credential | None:
         """Return the stored hash of a user's password, for the login handler alone; None if there is no such user."""
         user_id = query.user_id or self._state.tables["user"].holder("email", (query.email or "").casefold())
         row = None if user_id is None else self._state.tables["credential"].row(user_id)
-        await self._log.wait(self._state.sequence)
+        await durable(self._log, self._state.sequence)
         if user_id is None or row is None:
             return None
         return commands.Credential(user_id, row.password_hash, row.generation)

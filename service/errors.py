@@ -7,9 +7,10 @@ in one place, found by class.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 _SHOWN_MAX = 100
 
@@ -58,6 +59,10 @@ class Problem(msgspec.Struct, omit_defaults=True):
     title: str
     detail: str
     errors: tuple[FieldError, ...] = ()
+
+
+RawProblem = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
+"""A problem's JSON, within an answer."""
 
 
 def encode_problem(failure: DomainError) -> bytes:

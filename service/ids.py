@@ -55,6 +55,11 @@ def named(prefix: str, name: bytes) -> str:
     return f"{prefix}_{_encode(number & ~(0b11 << 62) | _VARIANT << 62)}"
 
 
+def pattern(prefix: str) -> str:
+    """Return the regular expression that ids with a prefix have the form of."""
+    return f"^{prefix}_{_SUFFIX.pattern}$"
+
+
 def has_form(id: str, prefix: str) -> bool:  # noqa: A002 - the member's name in the API
     """Tell if an id has this prefix and a suffix of the right form."""
     head, separator, suffix = id.rpartition("_")

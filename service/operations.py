@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from service.commands import Command, Create, Delete, IdempotencyKey, Query, Replace, Update
-from service.errors import DomainError
+from service.errors import DomainError, RawProblem
 from service.exports import EndRestore, Restore
 from service.kinds.assignment import ASSIGNMENT, AssignmentDraft
 from service.kinds.base import Draft, Kind
@@ -93,7 +93,7 @@ class Load(Command, frozen=True, kw_only=True):
         first: The place of the first of them in the whole load.
         refs: Ids of what earlier chunks made, by name; not to be changed.
         fingerprint: Of the request without its lines; empty without a key.
-        tells_all: Results of what succeeds are told too.
+        tells_all: TransactionResults of what succeeds are told too.
     """
 
     steps: tuple[Step, ...]
@@ -152,15 +152,21 @@ def fingerprint_of(request: str, steps: Sequence[Step]) -> str:
     return digest.hexdigest()
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """Why an operation of a bulk load was refused: its place, the status, the problem."""
+class OperationFailure(msgspec.Struct, frozen=True):
+    """Why an operation of a bulk load was refused.
+
+    Attributes:
+        index: Its place among the others, from 0.
+        status: What a request of its own would have been answered with.
+        problem: Why.
+    """
 
     index: int
     status: int
-    problem: msgspec.Raw
+    problem: RawProblem
 
 
-class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+class OperationResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an operation has done.
 
     Attributes:
@@ -174,3 +180,13 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     id: str
     version: int | None = None
+
+
+class TransactionResults(msgspec.Struct, frozen=True):
+    """What the operations of a transaction have done.
+
+    Attributes:
+        results: In their order.
+    """
+
+    results: list[OperationResult]

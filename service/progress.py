@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -19,6 +18,83 @@ class _Document(msgspec.Struct):
     """What is told of a document besides its counts."""
 
     id: str
+    reviewed_at: str | None = None
+
+
+class StateCounts(msgspec.Struct, frozen=True):
+    """How many assignments there are of a task, by state."""
+
+    todo: int
+    in_progress: int
+    done: int
+    skipped: int
+
+
+class MemberProgress(msgspec.Struct, frozen=True):
+    """How far a member is, or was.
+
+    Attributes:
+        user_id: Who.
+        annotate: What they have or had to annotate.
+        review: What they have or had to review.
+    """
+
+    user_id: str
+    annotate: StateCounts
+    review: StateCounts
+
+
+class DocumentCounts(msgspec.Struct, frozen=True):
+    """How many documents there are.
+
+    Attributes:
+        total: All of them.
+        waiting: That are not reviewed and that fewer people have than the project wants.
+        annotated: That as many have annotated.
+        ready: Of those, what can be given out to review.
+        reviewed: Whose review is done.
+    """
+
+    total: int
+    waiting: int
+    annotated: int
+    ready: int
+    reviewed: int
+
+
+class ProjectProgress(msgspec.Struct, frozen=True):
+    """How far a project is.
+
+    Attributes:
+        project_id: Which.
+        documents: How many there are.
+        annotate: Assignments to annotate, of all members.
+        review: Assignments to review, of all members.
+        members: Who has or had something, also if they have left.
+    """
+
+    project_id: str
+    documents: DocumentCounts
+    annotate: StateCounts
+    review: StateCounts
+    members: list[MemberProgress]
+
+
+class ProgressOfDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far a document is.
+
+    Attributes:
+        document_id: Which.
+        annotating: How many people are at it.
+        annotated: How many are done with it.
+        reviewing: How many review it or have done so.
+        reviewed_at: When its review was done.
+    """
+
+    document_id: str
+    annotating: int
+    annotated: int
+    reviewing: int
     reviewed_at: str | None = None
 
 
@@ -39,25 +115,25 @@ def progress_of(context: Context, query: Progress) -> bytes:
     wanted = row.assignment.annotators_per_document
     users = supply.progress(query.project_id)
     totals = [sum(numbers) for numbers in zip(*users.values(), strict=True)] or [0] * len(CELLS)
-    found: dict[str, Any] = {
-        "project_id": query.project_id,
-        "documents": {
-            "total": len(context.state.tables["document"].select({"project_id": (query.project_id,)})),
-            "waiting": sum(len(rows) for number, rows in documents.waiting.items() if number < wanted),
-            "annotated": sum(len(rows) for number, rows in documents.done.items() if number >= wanted),
-            "ready": sum(len(rows) for number, rows in documents.ready.items() if number >= wanted),
-            "reviewed": len(documents.reviewed),
-        },
-        **_by_state(totals),
-        "members": [{"user_id": user_id, **_by_state(numbers)} for user_id, numbers in sorted(users.items())],
-    }
+    found = ProjectProgress(
+        project_id=query.project_id,
+        documents=DocumentCounts(
+            total=len(context.state.tables["document"].select({"project_id": (query.project_id,)})),
+            waiting=sum(len(rows) for number, rows in documents.waiting.items() if number < wanted),
+            annotated=sum(len(rows) for number, rows in documents.done.items() if number >= wanted),
+            ready=sum(len(rows) for number, rows in documents.ready.items() if number >= wanted),
+            reviewed=len(documents.reviewed),
+        ),
+        **_by_task(totals),
+        members=[MemberProgress(user_id=user_id, **_by_task(numbers)) for user_id, numbers in sorted(users.items())],
+    )
     return msgspec.json.encode(found)
 
 
-def _by_state(numbers: Sequence[int]) -> dict[str, dict[str, int]]:
+def _by_task(numbers: Sequence[int]) -> dict[str, StateCounts]:
     of_task = len(STATES)
     return {
-        task: dict(zip(STATES, numbers[place * of_task : (place + 1) * of_task], strict=True))
+        task: StateCounts(**dict(zip(STATES, numbers[place * of_task : (place + 1) * of_task], strict=True)))
         for place, task in enumerate(TASKS)
     }
 
@@ -73,13 +149,6 @@ def progress_of_documents(context: Context, values: Iterable[bytes]) -> list[byt
     for value in values:
         document = _decode_document(value)
         counts = context.state.supply.counts_of(document.id)
-        item: dict[str, Any] = {
-            "document_id": document.id,
-            "annotating": counts.open,
-            "annotated": counts.done,
-            "reviewing": counts.reviewing,
-        }
-        if document.reviewed_at is not None:
-            item["reviewed_at"] = document.reviewed_at
+        item = ProgressOfDocument(document.id, counts.open, counts.done, counts.reviewing, document.reviewed_at)
         items.append(msgspec.json.encode(item))
     return items

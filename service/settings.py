@@ -20,6 +20,7 @@ ENVIRONMENT_PREFIX = "ANNOLOG_"
 PASSWORD_VARIABLE = "ANNOLOG_PASSWORD"  # noqa: S105 - its name, not its value
 """For commands that log in or set a password; it is no setting."""
 _SEPARATOR = "__"
+_ORIGIN = r"(\*|https?://[A-Za-z0-9.\[\]:-]+)"
 _RECORD_OVERHEAD = 2048
 Positive = Annotated[float, Meta(gt=0)]
 Tree = dict[str, dict[str, Any]]
@@ -35,6 +36,14 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: Annotated[int, Meta(ge=0, le=65535)]
     registration: Literal["auto", "open", "closed"]
+    cors_origins: Annotated[str, Meta(pattern=rf"^({_ORIGIN}( {_ORIGIN})*)?$")]
+
+
+class CompressionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which answers are compressed."""
+
+    codings: Literal["", "gzip", "zstd", "zstd gzip", "gzip zstd"]
+    bytes_min: Annotated[int, Meta(ge=64)]
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +152,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencySettings
     maintenance: MaintenanceSettings
     logging: LoggingSettings
+    compression: CompressionSettings
 
     def __post_init__(self) -> None:
         """Refuse entities that could be stored but not changed or deleted."""

@@ -30,22 +30,32 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         op: What is done.
         kind: To which sort of entity.
         id: Of the entity; of one that is created only if it is the client's own.
-        ref: A name: ``@`` and the name is the new id elsewhere.
+        ref: A name: `@` and the name is the new id elsewhere.
         if_match: The version that the entity must have.
         cascade: A deletion takes the marks that point to a mark with it.
-        value: The entity, or a merge patch (RFC 7396).
+        value: What is sent to create, replace or change such an entity (`DocumentDraft`, `DocumentDraftPatch`, and
+            so on), where `@` and a name may stand for an id; none for a deletion.
     """
 
     op: Literal["create", "update", "replace", "delete"]
-    kind: str
+    kind: Annotated[str, Meta(extra_json_schema={"enum": list(OPERABLE)})]
     id: str | None = None
     ref: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     if_match: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     cascade: bool = False
-    value: msgspec.Raw = _NOTHING
+    value: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": ["object", "null"]})] = msgspec.field(
+        # No plain default: the description could not tell it.
+        default_factory=lambda: _NOTHING
+    )
 
 
-class _Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Operations that are carried out together, or not at all.
+
+    Attributes:
+        operations: As many as `limits.transaction_operations_max` says.
+    """
+
     operations: list[Operation]
 
 
@@ -74,7 +84,7 @@ def steps_of_transaction(body: bytes, sender: Sender) -> Generator[None, None, t
         MalformedError: It is not JSON, or a value is nested too deeply or holds too many items.
         TooLargeError: They are too many.
     """
-    found = bodies.decode_outer(body, _Transaction, sender.limits)
+    found = bodies.decode_outer(body, Transaction, sender.limits)
     if isinstance(found, Invalid):
         return found
     limit = sender.limits.transaction_operations_max

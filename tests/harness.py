@@ -24,12 +24,13 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from service.app import make_app, make_runner, make_services
 from service.clock import now
 from service.engine import Engine
+from service.http.call import SERVICES, Services
 from service.http.call import Engine as EngineSeam
-from service.http.call import Services
 from service.kinds import KINDS
 from service.seams import Clock
 from service.settings import Settings, load
 from service.state.state import State
+from tests.contract.conformance import described
 from wal.opening import open_log
 
 PASSWORD = "correct horse battery staple"
@@ -66,7 +67,7 @@ async def serve(
     engine: EngineSeam | None, flags: Mapping[str, Mapping[str, Any]] | None = None
 ) -> AsyncIterator[Client]:
     """Give a client of the application over an engine; None: the log is still being replayed."""
-    services = make_services(quick_settings(flags), lambda: {"status": "under test"})
+    services = make_services(quick_settings(flags), lambda: {"sequence": 7, "entities": {"user": 1}})
     if engine is not None:
         services.gate.open(engine)
     async with serve_services(services) as client:
@@ -174,7 +175,10 @@ class Member:
         # As a file, because aiohttp warns of large bytes.
         body = None if data is None else io.BytesIO(data)
         async with self.client.request(method, path, data=body, headers=own) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        if _is_real(self.client):
+            described().check(method, path, answer.status, answer.headers, answer.data)
+        return answer
 
     async def create(self, path: str, value: Any = None, **members: Any) -> dict[str, Any]:
         """Create an entity, which must succeed, and return it."""
@@ -188,6 +192,12 @@ class Member:
         user = await self.create("/v1/users", email=email, name=email.partition("@")[0], password=PASSWORD)
         session = await self.create("/v1/sessions", email=email, password=PASSWORD)
         return Member(self.client, session["token"], user["id"])
+
+
+def _is_real(client: Client) -> bool:
+    """Tell if a client's application answers from the real engine, and so as the description tells."""
+    server = client.server
+    return isinstance(server, AppServer) and isinstance(server.app[SERVICES].gate._engine, Engine)
 
 
 class Process:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from service.agreement.spans import Claim
+from service.kinds.marks import RawAnnotation
 
 Kind = Literal["agreement", "disagreement", "only_one"]
 _TURNS = 4
@@ -44,7 +45,7 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     kind: Kind
-    annotations: list[msgspec.Raw]
+    annotations: list[RawAnnotation]
     type: str
     start: int | None = None
     end: int | None = None

@@ -39,7 +39,7 @@ from service.decide.roles import Action
 from service.errors import ConflictError, FieldError, InUseError, InvalidError, TooManyMarksError
 from service.kinds.document import DOCUMENT, Document
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, MarkRow
-from service.kinds.review import Adjudication, Decided
+from service.kinds.review import Adjudicated, Adjudication, Decided
 from service.offsets import Utf16
 from service.reviews import Adjudicate
 from wal.change import Change
@@ -130,11 +130,11 @@ def adjudicate(context: Context, command: Adjudicate) -> Decision:
     after = replace(document, **head, reviewed_at=format_time(context.now), reviewed_by=user_id)
     change = updated(context, DOCUMENT, command.id, after)
     units = scene.units
-    body = {
-        "document": msgspec.Raw(change.value or b""),
-        "decided": [msgspec.Raw(value if units is None else units.outward(value)) for value in shown],
-        "rejected": rejected,
-    }
+    body = Adjudicated(
+        msgspec.Raw(change.value or b""),
+        [msgspec.Raw(value if units is None else units.outward(value)) for value in shown],
+        rejected,
+    )
     outcome = Outcome(
         status=OK, kind=DOCUMENT.name, id=command.id, version=after.version, body=msgspec.json.encode(body)
     )

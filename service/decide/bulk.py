@@ -18,7 +18,7 @@ from service.decide.decision import OK, Context, Decision
 from service.decide.idempotency import refuse_reused_key
 from service.decide.steps import Decide, bytes_of, decided, overlaid, result_of
 from service.errors import DomainError, FieldError, InvalidError, TooLargeError, UnauthenticatedError, encode_problem
-from service.operations import Failure, Load, Loaded, Step, fingerprint_of
+from service.operations import Load, Loaded, OperationFailure, Step, fingerprint_of
 from service.settings import LimitSettings
 from wal.change import Change
 
@@ -136,7 +136,7 @@ class _Chunk:
         self._failed += 1
         told = type(error)(error.detail, error.errors[:_ERRORS_MAX], **error.members)
         problem = msgspec.Raw(encode_problem(told))
-        self._tell(_encode(Failure(self._command.first + place, error.status, problem)))
+        self._tell(_encode(OperationFailure(self._command.first + place, error.status, problem)))
 
     def body(self) -> bytes:
         """Return the answer."""

@@ -148,7 +148,7 @@ def require_valid(draft: Any) -> Any:
         InvalidError: It does not; said only here, after access was checked.
     """
     if isinstance(draft, Invalid):
-        raise InvalidError("The body does not fit the schema.", draft.errors)
+        raise InvalidError(draft.detail, draft.errors)
     return draft
 
 

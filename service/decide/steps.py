@@ -13,7 +13,7 @@ from service.errors import DomainError, FieldError
 from service.exports import Restore
 from service.ids import has_form
 from service.kinds.private import TOMBSTONE
-from service.operations import OPERABLE, Result, Single, Step
+from service.operations import OPERABLE, OperationResult, Single, Step
 from service.state.overlay import Overlay
 from service.state.state import State
 from wal.change import Change
@@ -66,10 +66,10 @@ def placed(error: DomainError, pointer: str, detail: str | None = None) -> Domai
     return type(error)(detail or error.detail, errors, **error.members)
 
 
-def result_of(index: int, decision: Decision) -> Result:
+def result_of(index: int, decision: Decision) -> OperationResult:
     """Return what is told of an operation."""
     outcome = decision.outcome
-    return Result(index, outcome.status, outcome.id, outcome.version or None)
+    return OperationResult(index, outcome.status, outcome.id, outcome.version or None)
 
 
 def bytes_of(changes: list[Change]) -> int:

@@ -15,12 +15,8 @@ from service.decide.idempotency import refuse_reused_key
 from service.decide.refs import in_order
 from service.decide.steps import Decide, bytes_of, decided, deletions_in, id_of, overlaid, placed, result_of
 from service.errors import CascadeTooLargeError, DomainError, FieldError, InvalidError, TooLargeError, shown
-from service.operations import Result, Step, Transact
+from service.operations import OperationResult, Step, Transact, TransactionResults
 from wal.change import Change
-
-
-class _Results(msgspec.Struct, frozen=True):
-    results: list[Result]
 
 
 def transact(context: Context, command: Transact, decide: Decide) -> Decision:
@@ -43,7 +39,7 @@ def transact(context: Context, command: Transact, decide: Decide) -> Decision:
     steps: tuple[Step, ...] = require_valid(command.steps)
     ids = _ids(steps)
     inner, overlay = overlaid(context)
-    results: list[Result | None] = [None] * len(steps)
+    results: list[OperationResult | None] = [None] * len(steps)
     changes: list[Change] = []
     size = deletions = 0
     for place in in_order(steps):
@@ -57,7 +53,7 @@ def transact(context: Context, command: Transact, decide: Decide) -> Decision:
         _require_room(context, place, size, deletions)
         overlay.put(decision.changes)
         results[place] = result_of(place, decision)
-    body = msgspec.json.encode(_Results([result for result in results if result is not None]))
+    body = msgspec.json.encode(TransactionResults([result for result in results if result is not None]))
     return Decision(changes, Outcome(status=OK, body=body))
 
 

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 
 from aiohttp import HttpVersion11, hdrs, web
 
 from service.errors import TooLargeError
 from service.http.call import CALL
+from service.http.endpoint import Body
 from service.http.failures import ExpectationError, MediaTypeError, TooSlowError
 
-JSON = frozenset({"application/json"})
-PATCH = frozenset({"application/merge-patch+json", "application/json"})
-LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-DOCUMENT = frozenset({"application/json", "text/plain"})
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
-async def read_body(request: web.Request, media_types: Collection[str], *, bytes_max: int | None = None) -> bytes:
-    """Return the body of a request.
-
-    Args:
-        request: Whose body it is.
-        media_types: Those that the path takes.
-        bytes_max: Its size at most; by default that of the settings.
+async def read_body(request: web.Request) -> bytes:
+    """Return the body of a request, which its endpoint declares.
 
     Raises:
         MediaTypeError: It is of another media type, charset or content coding.
@@ -33,10 +24,10 @@ async def read_body(request: web.Request, media_types: Collection[str], *, bytes
         StoppingError: The server stopped meanwhile.
         ExpectationError: The client expects what is not known.
     """
-    media_type_of(request, media_types)
+    media_type_of(request)
     services = request[CALL].services
     limits = services.settings.limits
-    largest = limits.body_bytes if bytes_max is None else bytes_max
+    largest = limits.credentials_bytes if _declared(request).is_secret else limits.body_bytes
     length = request.content_length
     if length is not None and length > largest:
         raise TooLargeError(f"The body has {length} bytes, the limit is {largest}.")
@@ -55,6 +46,13 @@ async def read_body(request: web.Request, media_types: Collection[str], *, bytes
         raise TooLargeError(f"The body has more than {limits.body_bytes} bytes, which is the limit.") from None
     if len(body) > largest:
         raise TooLargeError(f"The body has {len(body)} bytes, the limit is {largest}.")
+    return body
+
+
+def _declared(request: web.Request) -> Body:
+    body = request[CALL].endpoint.body
+    if body is None:
+        raise AssertionError(f"the endpoint {request[CALL].endpoint.operation} declares no body, and reads one")
     return body
 
 
@@ -88,13 +86,14 @@ def require_plain(request: web.Request) -> None:
             raise MediaTypeError(f"{name} is {coding!r}, only {plain} is taken; send the body as it is.", headers)
 
 
-def media_type_of(request: web.Request, media_types: Collection[str]) -> str:
+def media_type_of(request: web.Request) -> str:
     """Return the media type of a body, in lower case and without parameters.
 
     Raises:
-        MediaTypeError: It is not one of `media_types`, or its charset or content coding is not taken.
+        MediaTypeError: It is none that the endpoint takes, or its charset or content coding is not taken.
     """
     require_plain(request)
+    media_types = _declared(request).media_types
     header = request.headers.get(hdrs.CONTENT_TYPE, "")
     if header in media_types:
         return header

@@ -9,28 +9,45 @@ import msgspec
 from aiohttp import web
 
 from service.commands import IdempotencyKey
-from service.errors import DomainError, MalformedError, TooLargeError, encode_problem
+from service.errors import DomainError, MalformedError, RawProblem, TooLargeError, encode_problem
 from service.exports import Dangling, EndRestore
-from service.http.body import LINES, media_type_of, say_continue
+from service.http import examples
+from service.http.body import media_type_of, say_continue
 from service.http.call import CALL
+from service.http.endpoint import LINES_TYPE, Body, Endpoint, Reply
 from service.http.idempotency import flight, key_of
 from service.http.lines import Line, Lines
-from service.http.parameters import choice, flag, in_utf16, parameters
+from service.http.parameters import OFFSET_UNIT, parameters
 from service.http.problems import failure_of
+from service.http.query import Choice, flag
 from service.http.results import Results
-from service.http.transactions import sender_of
-from service.operations import Chunk, Load, Loaded, Step, chunk_id, chunk_key
+from service.http.transactions import REFUSALS, sender_of
+from service.operations import Chunk, Load, Loaded, OperationFailure, OperationResult, Step, chunk_id, chunk_key
 from service.restoring import ExportLines
 from service.slices import in_slices
-from service.steps import step_of_line
+from service.steps import Operation, step_of_line
 
+_RESULTS = Choice(
+    "results",
+    "Which lines are told of: those that failed, or all of them.",
+    {"errors": False, "all": True},
+    "errors",
+)
+_RESTORE = flag("restore", "The lines are those of an export, and are put back as they are; for administrators.")
 _decode = msgspec.json.Decoder(Loaded).decode
 
 
-class _Done(msgspec.Struct, frozen=True, omit_defaults=True):
+class LoadDone(msgspec.Struct, frozen=True, omit_defaults=True):
     """The last line: without it the response was cut.
 
-    Of a restore it tells too if the export was whole, and how many annotations are missing that marks point to.
+    Attributes:
+        done: All lines were read, and all that was carried out is durable.
+        lines: How many there were, without blank ones.
+        failed: How many of them were refused.
+        sequence: Of the last record that holds some of it.
+        omitted: Results that were left out, because the client did not read.
+        whole: Of a restore: its lines were all of an export, to its end.
+        missing: Of a restore: how many annotations are not there that marks point to.
     """
 
     done: bool
@@ -42,23 +59,22 @@ class _Done(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: int | None = None
 
 
-class _Failed(msgspec.Struct, frozen=True):
-    """The last line if the load ended before its end."""
+class LoadFailed(msgspec.Struct, frozen=True):
+    """The last line if the load ended before its end: why."""
 
-    problem: msgspec.Raw
+    problem: RawProblem
 
 
 async def load(request: web.Request) -> web.StreamResponse:
     """Carry out operations line by line: POST /v1/bulk."""
     call = request[CALL]
-    media_type_of(request, LINES)
-    found = parameters(request, ("offset_unit", "restore", "results"))
-    tells_all = choice(found, "results", ("errors", "all")) == "all"
-    utf16, restores = in_utf16(found), flag(found, "restore")
+    media_type_of(request)
+    found = parameters(request)
+    utf16, restores = OFFSET_UNIT.of(found), _RESTORE.of(found)
     if utf16 and restores:
         raise MalformedError("An export counts code points, and is restored as it is: leave offset_unit out.")
     key = key_of(request, call.actor, b"")
-    loading = _Loading(request, key, tells_all=tells_all, utf16=utf16, restores=restores)
+    loading = _Loading(request, key, tells_all=_RESULTS.of(found), utf16=utf16, restores=restores)
     if restores:
         await call.engine.foresee(EndRestore(actor=call.actor, operation=call.operation))
     with flight(call.services.in_flight, key):
@@ -89,7 +105,7 @@ class _Loading:
         self._export = ExportLines(self._sender) if restores else None
         self._source = Lines(request)
         limits = self._limits
-        self._results = Results(request, self._call.operation, limits.bulk_results_bytes, limits.body_seconds)
+        self._results = Results(request, limits.bulk_results_bytes, limits.body_seconds)
         self._left: tuple[Step, ...] = ()
         self._refs: dict[str, str] = {}
         self._awaited: set[str] = set()
@@ -116,8 +132,8 @@ class _Loading:
             return await self._cut(failure_of(error, self._call.operation))
         return await self._results.end(msgspec.json.encode(done))
 
-    async def _done(self) -> _Done:
-        done = _Done(True, self._lines, self._failed, self._sequence, self._results.omitted)
+    async def _done(self) -> LoadDone:
+        done = LoadDone(True, self._lines, self._failed, self._sequence, self._results.omitted)
         if self._export is None:
             return done
         missing = await self._missing()
@@ -204,4 +220,41 @@ class _Loading:
         if not self._content.at_eof():
             # Where the next request begins is known only to who reads on.
             self._results.response.force_close()
-        return await self._results.end(msgspec.json.encode(_Failed(msgspec.Raw(encode_problem(failure)))))
+        return await self._results.end(msgspec.json.encode(LoadFailed(msgspec.Raw(encode_problem(failure)))))
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/bulk",
+        handler=load,
+        operation="load",
+        summary="Carry out operations line by line, as many as there are",
+        description="Each for itself, while they arrive, durable chunk by chunk; sent again under the same "
+        "idempotency key, what is durable is passed over. Read the answer while you write.",
+        replies=[
+            Reply(
+                status=200,
+                description="A line for each line that failed, or for each, and one at the end; without that the "
+                "answer was cut.",
+                lines=(OperationResult, OperationFailure, LoadDone, LoadFailed),
+                example=[
+                    {"index": 0, "status": 201, "id": examples.OTHER_DOCUMENT_ID, "version": 1},
+                    {"done": True, "lines": 3, "failed": 0, "sequence": 1234},
+                ],
+                media_types=(LINES_TYPE,),
+            )
+        ],
+        query=(OFFSET_UNIT, _RESULTS, _RESTORE),
+        body=Body(
+            type=Operation,
+            example=examples.OPERATIONS,
+            media_types=(LINES_TYPE, "application/ndjson", "application/jsonl"),
+            is_lines=True,
+        ),
+        refuses=REFUSALS,
+        scope="write",
+        takes_key=True,
+        is_stream=True,
+    ),
+)

@@ -29,6 +29,7 @@ from service.commands import (
 )
 from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.http.attempts import Attempts
+from service.http.endpoint import Endpoint
 from service.http.failures import NotReadyError, StoppingError
 from service.http.tokens import SetupToken
 from service.ids import IdSource
@@ -195,12 +196,14 @@ class Call(msgspec.Struct):
     Attributes:
         services: What answers it.
         engine: Of this request.
+        endpoint: That was asked for.
         operation: The request's id.
         actor: Who asks, None where nobody needs to be logged in.
     """
 
     services: Services
     engine: Engine
+    endpoint: Endpoint
     operation: str
     actor: Actor | None
 

@@ -11,15 +11,13 @@ from aiohttp import web
 from service.bodies import decode
 from service.commands import Command, Create, Delete, Get, Outcome, Replace, Update
 from service.http import pagination
-from service.http.body import JSON, PATCH, read_body
+from service.http.body import read_body
 from service.http.call import CALL, Call
 from service.http.conditions import conditions_of
 from service.http.idempotency import flight, key_of
-from service.http.parameters import flag, in_utf16, parameters
+from service.http.parameters import CASCADE, OFFSET_UNIT, parameters
 from service.http.responses import entity_response, outcome_response
 from service.kinds.base import Kind
-
-_UNIT = ("offset_unit",)
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,16 @@ class Collection:
         path: Below ``/v1``.
         kind: Of the entities.
         draft: What clients send.
-        options: Parameters that single entities take.
     """
 
     path: str
     kind: Kind
     draft: type[msgspec.Struct]
-    options: tuple[str, ...] = ()
 
     async def create(self, request: web.Request) -> web.Response:
         """Create an entity: POST /v1/{collection}."""
-        body = await read_body(request, JSON)
-        utf16 = in_utf16(parameters(request, self.options))
+        body = await read_body(request)
+        utf16 = OFFSET_UNIT.of(parameters(request))
         draft = decode(body, self.draft, request[CALL].services.settings.limits)
         return await self.submit_create(request, body, draft, utf16=utf16)
 
@@ -83,15 +79,15 @@ class Collection:
     async def get(self, request: web.Request) -> web.Response:
         """Return one entity: GET /v1/{collection}/{id}."""
         call = request[CALL]
-        utf16 = in_utf16(parameters(request, self.options))
+        utf16 = OFFSET_UNIT.of(parameters(request))
         query = Get(actor=call.actor, kind=self.kind.name, id=request.match_info["id"], utf16=utf16)
         return entity_response(request, await call.engine.get(query), utf16=utf16)
 
     async def update(self, request: web.Request) -> web.Response:
         """Apply a merge patch: PATCH /v1/{collection}/{id}."""
         call = request[CALL]
-        body = await read_body(request, PATCH)
-        utf16 = in_utf16(parameters(request, self.options))
+        body = await read_body(request)
+        utf16 = OFFSET_UNIT.of(parameters(request))
         command = Update(
             actor=call.actor,
             operation=call.operation,
@@ -107,8 +103,8 @@ class Collection:
     async def replace(self, request: web.Request) -> web.Response:
         """Replace an entity, or create it under this id: PUT /v1/{collection}/{id}."""
         call = request[CALL]
-        body = await read_body(request, JSON)
-        utf16 = in_utf16(parameters(request, self.options))
+        body = await read_body(request)
+        utf16 = OFFSET_UNIT.of(parameters(request))
         command = Replace(
             actor=call.actor,
             operation=call.operation,
@@ -131,7 +127,7 @@ class Collection:
             kind=self.kind.name,
             id=request.match_info["id"],
             conditions=conditions_of(request),
-            cascade=flag(parameters(request, ("cascade",)), "cascade"),
+            cascade=CASCADE.of(parameters(request)),
         )
         return outcome_response(await submit(call, command), self.path)
 

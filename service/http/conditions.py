@@ -12,6 +12,7 @@ from service.errors import MalformedError, PreconditionFailedError
 # One element of a list, which may be empty (RFC 9110, section 5.6.1).
 _TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"\s*)?(?:,|$)')
 _VERSION = re.compile(r"([1-9][0-9]{0,17})(?:;(?:utf16|content))?")
+_CODED = re.compile(r";(?:gzip|zstd)$")
 _NO_VERSION = 0
 
 
@@ -90,7 +91,8 @@ def _tags(header: str, name: str) -> list[tuple[str | None, str]]:
         if found is None:
             break
         if found[2] is not None:
-            tags.append((found[1], found[2]))
+            # In another content coding it is the same version.
+            tags.append((found[1], _CODED.sub("", found[2])))
         position = found.end()
     if position < len(header) or not tags:
         raise MalformedError(f'{name} is {header!r}, expected entity tags such as "3", or *.')

@@ -13,7 +13,8 @@ from aiohttp.http_exceptions import InvalidURLError
 
 from service.errors import MalformedError
 from service.http import problems
-from service.http.middleware import decorate, request_id
+from service.http.finishing import decorate
+from service.http.middleware import request_id
 from service.settings import LimitSettings
 
 _LINGERING_SECONDS = 3.0

@@ -20,19 +20,21 @@ from service.blobs import READ_BYTES, Incoming
 from service.commands import Get, Outcome
 from service.contents import RemoveContent, StoreContent
 from service.decide.contents import no_content
-from service.errors import ContentFailedError, MalformedError, TooLargeError
+from service.errors import ContentFailedError, DigestMismatchError, GoneError, MalformedError, TooLargeError
+from service.http import examples
 from service.http.body import require_plain, say_continue
 from service.http.call import CALL, Call
 from service.http.collections import submit
 from service.http.conditions import conditions_of, etag, is_unchanged, require_match
 from service.http.digests import REPR_DIGEST, repr_digest, require_digests, told_digests
-from service.http.failures import MediaTypeError, TooSlowError
-from service.http.idempotency import flight, key_of
-from service.http.middleware import decorate
+from service.http.endpoint import ANY_TYPE, BYTES_TYPE, Body, Endpoint, Reply, done
+from service.http.failures import MediaTypeError, RangeError, TooSlowError
+from service.http.finishing import begin
+from service.http.idempotency import REPLAYED, flight, key_of
 from service.http.parameters import parameters
 from service.http.ranges import range_of
 from service.http.responses import CREATED, outcome_response
-from service.kinds.document import DOCUMENT, Content
+from service.kinds.document import DOCUMENT, Content, Document
 
 VARIANT = "content"
 MEDIA_TYPE_LENGTH_MAX = 255
@@ -58,7 +60,7 @@ async def put(request: web.Request) -> web.Response:
     """Give a document a content, or another one: PUT /v1/documents/{id}/content."""
     call = request[CALL]
     limits = call.services.settings.limits
-    parameters(request, ())
+    parameters(request)
     media_type = media_type_of(request)
     if hdrs.CONTENT_RANGE in request.headers:
         raise MalformedError("There is a Content-Range; a content is put as a whole.")
@@ -90,7 +92,7 @@ async def put(request: web.Request) -> web.Response:
 async def get(request: web.Request) -> web.StreamResponse:
     """Return a document's content, or a range of it: GET /v1/documents/{id}/content."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     document_id = request.match_info["id"]
     entity = await call.engine.get(Get(actor=call.actor, kind=DOCUMENT.name, id=document_id, bare=True))
     document = msgspec.json.decode(entity.body, type=_Told)
@@ -109,8 +111,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     if asked is not None:
         response.headers[hdrs.CONTENT_RANGE] = f"bytes {first}-{end - 1}/{content.size}"
     response.content_length = end - first
-    # A stream is on its way before the middleware sees it.
-    decorate(response, call.operation)
+    begin(request, response)
     try:
         async with call.services.blobs.reading(content.sha256, content.size) as reading:
             return await _sent(request, call, response, reading.pieces(first, end))
@@ -126,7 +127,7 @@ async def get(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.Response:
     """Take its content from a document: DELETE /v1/documents/{id}/content."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     command = RemoveContent(
         actor=call.actor,
         operation=call.operation,
@@ -249,3 +250,71 @@ def disposition(title: str) -> str:
     """Return the header field that has a browser store a content, under a name that is harmless in any directory."""
     name = _UNSAFE.sub("_", title)[:_NAME_LENGTH_MAX].strip(" .")
     return f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}" if name else "attachment"
+
+
+_PATH = "/v1/documents/{id}/content"
+_DESCRIBED = ("ETag", REPR_DIGEST, "Accept-Ranges", "Content-Disposition")
+_STORED = {**examples.STORED_DOCUMENT, "version": 2, "content": examples.STORED_CONTENT}
+
+
+def _put(status: int, description: str, *headers: str) -> Reply:
+    return Reply(
+        status=status,
+        description=description,
+        type=Document,
+        example=_STORED,
+        headers=(*headers, "Content-Location", "ETag", REPLAYED),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="PUT",
+        path=_PATH,
+        handler=put,
+        operation="putContent",
+        summary="Give a document a content: any bytes, as one file",
+        description="Of whatever media type `Content-Type` tells, but that of a form; it is kept and given back.",
+        replies=[_put(200, "It has another content now."), _put(201, "It has a content now.", "Location")],
+        body=Body(type=bytes, example=examples.CONTENT, media_types=(BYTES_TYPE,)),
+        refuses=(ContentFailedError, DigestMismatchError, GoneError),
+        scope="write",
+        takes_key=True,
+        conditional=True,
+        takes=("ReprDigest",),
+        is_stream=True,
+    ),
+    Endpoint(
+        method="GET",
+        path=_PATH,
+        handler=get,
+        operation="getContent",
+        summary="Read the content of a document, or a part of it",
+        replies=[
+            Reply(status=200, description="All of it.", media_types=(ANY_TYPE,), headers=_DESCRIBED),
+            Reply(
+                status=206,
+                description="The range that was asked for.",
+                media_types=(ANY_TYPE,),
+                headers=(*_DESCRIBED, "Content-Range"),
+            ),
+            Reply(status=304, description="What `If-None-Match` names is still so.", media_types=(), headers=("ETag",)),
+        ],
+        refuses=(ContentFailedError, GoneError, RangeError),
+        conditional=True,
+        takes=("Range", "IfRange"),
+        is_stream=True,
+    ),
+    Endpoint(
+        method="DELETE",
+        path=_PATH,
+        handler=delete,
+        operation="deleteContent",
+        summary="Take its content from a document",
+        replies=[done("It has none any more.")],
+        refuses=(GoneError,),
+        scope="write",
+        takes_key=True,
+        conditional=True,
+    ),
+)

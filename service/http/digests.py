@@ -18,6 +18,11 @@ _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 # A member of a dictionary of RFC 9651 whose value is bytes, with parameters, which mean nothing here.
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*=*):(?:;[^,]*)?\s*(?:,|$)")
 
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_TOLD = rf"[a-z*][a-z0-9_.*-]*=:{_BASE64}:"
+DIGEST_PATTERN = rf"^({_TOLD}(, {_TOLD})*)?$"
+"""What the fields may be, as the description tells it."""
+
 
 def told_digests(request: web.Request) -> list[tuple[str, str, bytes]]:
     """Return what a client says of the content that it sends: field, name of the digest in `hashlib`, digest.

@@ -4,35 +4,89 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from typing import Annotated, Literal
 
+import msgspec
 import structlog
 from aiohttp import hdrs, web
+from msgspec import Meta
 from multidict import MultiMapping, istr
 
-from service.errors import MalformedError, encode_problem
+from service.errors import (
+    ExportGoneError,
+    ForbiddenError,
+    GoneError,
+    MalformedError,
+    NotFoundError,
+    RawProblem,
+    TooManyExportsError,
+    encode_problem,
+)
 from service.exports import OpenExport, ResumeExport
-from service.http import problems
+from service.http import examples, problems
 from service.http.call import CALL, Call
-from service.http.middleware import decorate
-from service.http.parameters import parameters, single
+from service.http.endpoint import LINES_TYPE, Endpoint, Reply
+from service.http.finishing import begin
+from service.http.parameters import parameters
+from service.http.query import Count, Text
 
-NDJSON = "application/x-ndjson"
 EXPORT_ID, SEQUENCE, LINES = istr("Export-Id"), istr("Export-Sequence"), istr("Export-Lines")
 _PREFIX = "export"
-_DIGITS_MAX = 18
+_PROJECT = Text("project_id", "Only what is of this project.")
+_DOCUMENT = Text("document_id", "Only this document, and what is on it.")
+_RESUME = Text("resume", "Go on with the export of this `Export-Id`, as of the same sequence.")
+_LINES = Count("lines", "With `resume`: how many whole lines there are already.")
 _logger = structlog.get_logger(__name__)
+
+
+class ExportLine(msgspec.Struct, frozen=True):
+    """An entity, as an operation that a bulk load takes.
+
+    Attributes:
+        op: What would be done.
+        kind: Which sort of entity.
+        id: Of the entity.
+        value: What GET of it answers.
+    """
+
+    op: Literal["create"]
+    kind: str
+    id: str
+    value: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
+
+
+class ExportDone(msgspec.Struct, frozen=True):
+    """The last line: without it the stream was cut.
+
+    Attributes:
+        done: It is.
+        lines: How many there are besides this one.
+        sequence: That it is as of.
+    """
+
+    done: bool
+    lines: int
+    sequence: int
+
+
+class ExportCut(msgspec.Struct, frozen=True):
+    """The last line of an export that the server cut: `done` is false, and why."""
+
+    done: bool
+    problem: RawProblem
 
 
 async def export(request: web.Request) -> web.StreamResponse:
     """Stream everything that the actor may see, or a part: GET /v1/export."""
     call = request[CALL]
-    query = _query(call, parameters(request, ("project_id", "document_id", "resume", "lines")))
+    query = _query(call, parameters(request))
     stream = await call.engine.export(query)
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: NDJSON, hdrs.CACHE_CONTROL: "no-store"})
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: LINES_TYPE, hdrs.CACHE_CONTROL: "no-store"})
     response.headers[EXPORT_ID] = stream.export_id
     response.headers[SEQUENCE] = str(stream.sequence)
     response.headers[LINES] = str(stream.lines)
-    await decorate(response, call.operation).prepare(request)
+    begin(request, response)
+    await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
     try:
@@ -48,7 +102,7 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 
 def _query(call: Call, found: MultiMapping[str]) -> OpenExport | ResumeExport:
-    resume = single(found, "resume")
+    resume = _RESUME.of(found)
     if resume is None:
         if "lines" in found:
             raise MalformedError("`lines` is given without `resume`: it says how many of an export's lines you have.")
@@ -57,15 +111,12 @@ def _query(call: Call, found: MultiMapping[str]) -> OpenExport | ResumeExport:
         return OpenExport(
             actor=call.actor,
             export_id=call.services.ids.new(_PREFIX),
-            project_id=single(found, "project_id"),
-            document_id=single(found, "document_id"),
+            project_id=_PROJECT.of(found),
+            document_id=_DOCUMENT.of(found),
         )
     if "project_id" in found or "document_id" in found:
         raise MalformedError("`resume` goes on with an export, and takes no other parameter than `lines`.")
-    lines = single(found, "lines") or "0"
-    if not (lines.isascii() and lines.isdigit() and len(lines) <= _DIGITS_MAX):
-        raise MalformedError(f"lines is {lines!r}, expected the number of whole lines that you have.")
-    return ResumeExport(actor=call.actor, export_id=resume, lines=int(lines))
+    return ResumeExport(actor=call.actor, export_id=resume, lines=_LINES.of(found))
 
 
 async def _send(call: Call, response: web.StreamResponse, chunk: bytes) -> None:
@@ -97,3 +148,32 @@ async def _cut(request: web.Request, response: web.StreamResponse, error: Except
     if transport is not None:
         # Closing would wait until the client has taken what was sent.
         transport.abort()
+
+
+_ENTITY = {"op": "create", "kind": "document", "id": examples.DOCUMENT_ID}
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/v1/export",
+        handler=export,
+        operation="export",
+        summary="Read everything that one may see, line by line",
+        description="As of one sequence; the lines are those that a bulk load takes.",
+        replies=[
+            Reply(
+                status=200,
+                description="A line for each entity, and one at the end; without that the export was cut.",
+                lines=(ExportLine, ExportDone, ExportCut),
+                example=[
+                    {**_ENTITY, "value": {**examples.STORED_DOCUMENT, "text": examples.TEXT}},
+                    {"done": True, "lines": 1, "sequence": 1234},
+                ],
+                media_types=(LINES_TYPE,),
+                headers=(str(EXPORT_ID), str(SEQUENCE), str(LINES)),
+            )
+        ],
+        query=(_PROJECT, _DOCUMENT, _RESUME, _LINES),
+        refuses=(ExportGoneError, ForbiddenError, GoneError, NotFoundError, TooManyExportsError),
+        is_stream=True,
+    ),
+)

@@ -36,6 +36,12 @@ class MethodError(HttpError):
     status, name, title = 405, "method-not-allowed", "Method not allowed"
 
 
+class NotAcceptableError(HttpError):
+    """`Accept` names none of the media types that the answer comes in. Nothing was done."""
+
+    status, name, title = 406, "not-acceptable", "Not acceptable"
+
+
 class TooSlowError(HttpError):
     """The body did not arrive in time. The connection is closed."""
 

@@ -18,6 +18,8 @@ REPLAYED = "Idempotency-Replayed"
 KEY_LENGTH_MAX = 255
 # Bare, or quoted as a string of RFC 9651; the length is checked apart, for a message of its own.
 _FORM = re.compile(r'[\x21\x23-\x7e]+|"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+KEY_PATTERN = rf"^({_FORM.pattern})$"
+"""What the header may be, as the description tells it; the length is at most `KEY_LENGTH_MAX`."""
 _ESCAPE = re.compile(r"\\(.)")
 _DIGEST_BYTES = 16
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Mapping
+from time import perf_counter
 
 from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -12,58 +14,68 @@ from multidict import istr
 
 from service.errors import MalformedError
 from service.http import identity, problems
+from service.http.accept import require_acceptable
 from service.http.call import CALL, Call, Services
+from service.http.endpoint import API, Endpoint
 from service.http.failures import MethodError
+from service.http.finishing import Finishing, decorate, tell_timing
+from service.timing import WAITED, Waited
 
-API = "/v1/"
 _REQUEST_ID = istr("X-Request-ID")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _ID_BYTES = 12
-_NOSNIFF = istr("X-Content-Type-Options")
-_SERVER = "annolog"
 
 
-def middleware(services: Services, public: frozenset[Handler]) -> Middleware:
+def middleware(services: Services, finishing: Finishing, endpoints: Mapping[Handler, Endpoint]) -> Middleware:
     """Return the one middleware.
 
     Args:
         services: What answers requests.
-        public: Handlers that nobody needs to be logged in for.
+        finishing: What is done to their answers.
+        endpoints: Those that there are, by what answers.
     """
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        waited = Waited(perf_counter())
+        WAITED.set(waited)
         operation = request_id(request)
+        endpoint = endpoints.get(request.match_info.handler)
         try:
-            response = await _serve(request, handler, operation)
+            response = await _serve(services, request, handler, endpoint, operation)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the place where every error becomes a response
             response = _refuse(request, error, operation)
+        if response.prepared:
+            # A stream, which `begin` has finished.
+            return response
+        if endpoint is not None:
+            await finishing.compress(request, endpoint, response)
+        finishing.apply(request, endpoint, response)
+        tell_timing(response, waited)
         return decorate(response, operation)
-
-    async def _serve(request: web.Request, handler: Handler, operation: str) -> web.StreamResponse:
-        if request.version < HttpVersion10:
-            raise MalformedError("The request line names no version, expected HTTP/1.1.")
-        if not request.path.startswith(API):
-            return await handler(request)
-        engine = services.gate.enter()
-        call = Call(services, engine, operation, None)
-        if request.match_info.handler not in public and request.method != hdrs.METH_OPTIONS:
-            call.actor = await identity.require(request, engine)
-        request[CALL] = call
-        return await handler(request)
 
     return answer
 
 
-def decorate(response: web.StreamResponse, operation: str) -> web.StreamResponse:
-    """Set the header fields that every response has, and return it."""
-    headers = response.headers
-    headers[_REQUEST_ID] = operation
-    headers[_NOSNIFF] = "nosniff"
-    headers[hdrs.SERVER] = _SERVER
-    return response
+async def _serve(
+    services: Services, request: web.Request, handler: Handler, endpoint: Endpoint | None, operation: str
+) -> web.StreamResponse:
+    if request.version < HttpVersion10:
+        raise MalformedError("The request line names no version, expected HTTP/1.1.")
+    if not request.path.startswith(API):
+        if endpoint is not None:
+            require_acceptable(request, endpoint.offers)
+        return await handler(request)
+    engine = services.gate.enter()
+    actor = None
+    if (endpoint is None or not endpoint.is_public) and request.method != hdrs.METH_OPTIONS:
+        actor = await identity.require(request, engine)
+    if endpoint is not None:
+        require_acceptable(request, endpoint.offers)
+        request[CALL] = Call(services, engine, endpoint, operation, actor)
+    return await handler(request)
 
 
 def request_id(request: web.BaseRequest) -> str:

@@ -5,23 +5,47 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import math
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from service.clock import TIME_MAX, parse_time
 from service.commands import Actor, List, Page
 from service.errors import MalformedError
-from service.http.parameters import flag, in_utf16, parameters, single
+from service.http.call import CALL
+from service.http.parameters import OFFSET_UNIT, parameters
+from service.http.query import Choice, Limit, Number, Parameter, Text, Texts, Time, flag
 from service.kinds.base import Kind
 from service.settings import LimitSettings
 
-_PARAMETERS = ("count", "created_at_ge", "created_at_lt", "cursor", "limit", "offset_unit", "sort")
-_ORDERS = {"created_at": False, "-created_at": True}
+_LIMIT = Limit("limit", "How many items the page holds at most.")
+_CURSOR = Text("cursor", "Where the page begins: `next` of the page before. Opaque, and of this list only.")
+_SORT = Choice(
+    "sort", "The order: of creation, or the newest first.", {"created_at": False, "-created_at": True}, "created_at"
+)
+_COUNT = flag("count", "Tell the number of all that match, as `total`.")
+_SINCE = Time("created_at_ge", "Only what was created then or later.")
+_UNTIL = Time("created_at_lt", "Only what was created before.")
+_PARAMETERS: tuple[Parameter, ...] = (_LIMIT, _CURSOR, _SORT, _COUNT, _SINCE, _UNTIL, OFFSET_UNIT)
 _SCOPE_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Filter(Texts):
+    """Values that a field may have."""
+
+
+@dataclass(frozen=True)
+class Bound(Number):
+    """The least value that a field may have.
+
+    Attributes:
+        field: Which.
+    """
+
+    field: str
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -29,6 +53,22 @@ class _Cursor(msgspec.Struct, array_like=True):
 
     scope: bytes
     position: int
+
+
+def parameters_of(kind: Kind, fixed: Container[str] = ()) -> tuple[Parameter, ...]:
+    """Return the parameters that a list of a kind takes.
+
+    Args:
+        kind: Of the entities.
+        fixed: Filters that the path sets.
+    """
+    filters = (index.name for index in kind.indexes if index.is_filter and index.name not in fixed)
+    bounds = (index.name for index in kind.indexes if index.is_range)
+    return (
+        *_PARAMETERS,
+        *(Filter(name, f"Only those of which `{name}` is this; repeated: one of these.") for name in filters),
+        *(Bound(f"{name}_ge", f"Only those of which `{name}` is this or more.", name) for name in bounds),
+    )
 
 
 def query_of(
@@ -46,22 +86,22 @@ def query_of(
     Raises:
         MalformedError: A parameter is not known, or its value cannot be used.
     """
-    fields = tuple(index.name for index in kind.indexes if index.is_filter and index.name not in fixed)
-    bounds = {f"{index.name}_ge": index.name for index in kind.indexes if index.is_range}
-    found = parameters(request, (*_PARAMETERS, *fields, *bounds))
+    found = parameters(request)
+    declared = request[CALL].endpoint.query if found else ()
+    filters = {one.name: one.of(found) for one in declared if isinstance(one, Filter) and one.name in found}
     query = List(
         actor=actor,
         kind=kind.name,
-        filters={name: tuple(found.getall(name)) for name in fields if name in found} | dict(fixed),
-        at_least={name: _number(found, parameter) for parameter, name in bounds.items() if parameter in found},
-        created_at_ge=_time(found, "created_at_ge"),
-        created_at_lt=_time(found, "created_at_lt"),
-        descending=_descending(found),
-        limit=_limit(found, limits),
-        count=flag(found, "count"),
-        utf16=in_utf16(found),
+        filters=filters | dict(fixed),
+        at_least=_at_least(declared, found),
+        created_at_ge=_SINCE.of(found),
+        created_at_lt=_UNTIL.of(found),
+        descending=_SORT.of(found),
+        limit=_LIMIT.of(found, limits),
+        count=_COUNT.of(found),
+        utf16=OFFSET_UNIT.of(found),
     )
-    cursor = single(found, "cursor")
+    cursor = _CURSOR.of(found)
     return query if cursor is None else msgspec.structs.replace(query, after=_position(cursor, _scope(query)))
 
 
@@ -97,38 +137,6 @@ def _position(cursor: str, scope: bytes) -> int:
     return decoded.position
 
 
-def _limit(found: MultiMapping[str], limits: LimitSettings) -> int:
-    value, limit_max = single(found, "limit"), limits.page_size_max
-    if value is None:
-        return min(limits.page_size, limit_max)
-    is_number = value.isascii() and value.isdigit() and len(value) <= len(str(limit_max))
-    if not is_number or not 1 <= int(value) <= limit_max:
-        raise MalformedError(f"limit is {value!r}, expected a number from 1 to {limit_max}.")
-    return int(value)
-
-
-def _number(found: MultiMapping[str], name: str) -> float:
-    value = single(found, name) or ""
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise MalformedError(f"{name} is {value!r}, expected a number.")
-    return number
-
-
-def _descending(found: MultiMapping[str]) -> bool:
-    value = single(found, "sort") or "created_at"
-    if value not in _ORDERS:
-        raise MalformedError(f"sort is {value!r}, expected {' or '.join(_ORDERS)}.")
-    return _ORDERS[value]
-
-
-def _time(found: MultiMapping[str], name: str) -> int | None:
-    value = single(found, name)
-    try:
-        # Nothing was created before 1970 or will be after 9999; an offset can lead out of both.
-        return None if value is None else min(max(0, parse_time(value)), TIME_MAX)
-    except (ValueError, OverflowError) as error:
-        raise MalformedError(f"{name} cannot be read: {error}. Expected RFC 3339, with %2B for a plus.") from error
+def _at_least(declared: Iterable[Parameter], found: MultiMapping[str]) -> dict[str, float]:
+    values = ((one.field, one.of(found)) for one in declared if isinstance(one, Bound))
+    return {name: value for name, value in values if value is not None}

@@ -5,7 +5,6 @@ Every error is first turned into a `DomainError`, which knows its status, name a
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -18,7 +17,7 @@ from service.http import failures
 
 _logger = structlog.get_logger(__name__)
 _RETRY_SECONDS = "1"
-_MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = "application/problem+json"
 
 
 def respond(error: BaseException, request: str) -> web.Response:
@@ -30,7 +29,7 @@ def respond(error: BaseException, request: str) -> web.Response:
     """
     failure = failure_of(error, request)
     response = web.Response(
-        status=failure.status, body=encode_problem(failure), content_type=_MEDIA_TYPE, headers=_headers(failure)
+        status=failure.status, body=encode_problem(failure), content_type=MEDIA_TYPE, headers=_headers(failure)
     )
     if isinstance(failure, failures.TooSlowError | failures.StoppingError):
         response.force_close()
@@ -59,15 +58,6 @@ def pages() -> dict[str, type[DomainError]]:
     """Return every problem by name."""
     kinds: tuple[type[DomainError], ...] = (DomainError, *_descendants(DomainError))
     return {kind.name: kind for kind in kinds if kind is not failures.HttpError}
-
-
-async def page(request: web.Request) -> web.Response:
-    """Explain a problem: GET /problems/{name}."""
-    name = request.match_info["name"]
-    kind = pages().get(name)
-    if kind is None:
-        raise failures.NoPathError(f"There is no problem called {name!r}.")
-    return web.Response(text=f"{kind.title}\n{kind.status} {kind.name}\n\n{inspect.getdoc(kind)}\n")
 
 
 def _descendants(kind: type[DomainError]) -> Iterator[type[DomainError]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 
-from service.http.middleware import decorate
+from service.http.finishing import begin
 
 MEDIA_TYPE = "application/x-ndjson"
 _PIECE_BYTES = 64 * 1024
@@ -22,14 +22,13 @@ class Results:
 
     Args:
         request: That is answered.
-        operation: The request's id.
         bytes_max: Of lines that wait to be sent.
         seconds: In which the client must read on, once all is done.
     """
 
-    def __init__(self, request: web.Request, operation: str, bytes_max: int, seconds: float) -> None:
+    def __init__(self, request: web.Request, bytes_max: int, seconds: float) -> None:
         self.response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: MEDIA_TYPE, hdrs.CACHE_CONTROL: "no-store"})
-        decorate(self.response, operation)
+        begin(request, self.response)
         self.omitted = 0
         self._request = request
         self._bytes_max = bytes_max

@@ -1,115 +1,155 @@
-"""Every route, in one place."""
+"""Every endpoint, in one place: what is not in this table is neither answered nor described."""
 
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
+from service.errors import (
+    CascadeTooLargeError,
+    ConflictError,
+    GoneError,
+    ImmutableError,
+    InUseError,
+    LabelUnknownError,
+    NotFoundError,
+    TakenError,
+    TextInUseError,
+    TextMismatchError,
+)
 from service.http import (
     api_keys,
     assigning,
     bulk,
     content,
+    contract,
+    examples,
     export,
     health,
-    problems,
     projects,
     review,
     sessions,
     transactions,
     users,
 )
+from service.http.collection_endpoints import Described, collection, deleting, getting, listing, updating
 from service.http.collections import Collection
-from service.http.documents import Documents, Nested
+from service.http.documents import TEXT_FIELDS, Documents, nested
+from service.http.endpoint import JSON_TYPE, TEXT_TYPE, Endpoint
 from service.http.users import Users
-from service.kinds.account import USER, UserDraft
-from service.kinds.assignment import ASSIGNMENT, AssignmentDraft
-from service.kinds.document import DOCUMENT, DocumentDraft
-from service.kinds.marks import ANNOTATION, EXTRACTION, AnnotationDraft, ExtractionDraft
-from service.kinds.project import PROJECT, ProjectDraft
+from service.kinds.account import USER, User, UserDraft
+from service.kinds.assignment import ASSIGNMENT, Assignment, AssignmentDraft
+from service.kinds.document import DOCUMENT, Document, DocumentDraft, DocumentWithText
+from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, AnnotationDraft, Extraction, ExtractionDraft
+from service.kinds.project import PROJECT, Project, ProjectDraft
 
-_OPTIONS = ("offset_unit",)
+_USERS = Users("users", USER, UserDraft)
+USERS = Described(
+    handlers=_USERS,
+    entity=User,
+    draft_example=examples.USER,
+    patch_example={"name": "Anna K."},
+    entity_example=examples.STORED_USER,
+    scope="admin",
+    writes=(TakenError, ConflictError),
+    deletes=(ConflictError, CascadeTooLargeError),
+    offsets=False,
+)
+PROJECTS = Described(
+    handlers=Collection("projects", PROJECT, ProjectDraft),
+    entity=Project,
+    draft_example=examples.PROJECT,
+    patch_example={"description": "Who was born where, and when."},
+    entity_example=examples.STORED_PROJECT,
+    scope="projects",
+    deletes=(CascadeTooLargeError,),
+    offsets=False,
+)
+DOCUMENTS = Described(
+    handlers=Documents("documents", DOCUMENT, DocumentDraft),
+    entity=Document,
+    shown=DocumentWithText,
+    draft_example=examples.DOCUMENT,
+    patch_example={"title": "Maria Skłodowska-Curie"},
+    entity_example=examples.STORED_DOCUMENT,
+    shown_example={**examples.STORED_DOCUMENT, "text": examples.TEXT},
+    writes=(TakenError, TextInUseError),
+    deletes=(CascadeTooLargeError,),
+    create_query=TEXT_FIELDS,
+    create_media_types=(JSON_TYPE, TEXT_TYPE),
+)
+_MARK_WRITES = (NotFoundError, GoneError, ImmutableError, LabelUnknownError, TextMismatchError)
+_MARK_DELETES = (InUseError, CascadeTooLargeError)
+_LISTS_OF_DOCUMENTS = (NotFoundError, GoneError)
+EXTRACTIONS = Described(
+    handlers=Collection("extractions", EXTRACTION, ExtractionDraft),
+    entity=Extraction,
+    draft_example=examples.EXTRACTION,
+    patch_example={"status": "accepted"},
+    entity_example=examples.STORED_EXTRACTION,
+    writes=_MARK_WRITES,
+    deletes=_MARK_DELETES,
+    lists=_LISTS_OF_DOCUMENTS,
+)
+ANNOTATIONS = Described(
+    handlers=Collection("annotations", ANNOTATION, AnnotationDraft),
+    entity=Annotation,
+    draft_example=examples.ANNOTATION,
+    patch_example={"attributes": {"country": "RU"}},
+    entity_example=examples.STORED_ANNOTATION,
+    writes=(*_MARK_WRITES, InUseError, TakenError),
+    deletes=_MARK_DELETES,
+    lists=_LISTS_OF_DOCUMENTS,
+)
 
-USERS = Users("users", USER, UserDraft)
-PROJECTS = Collection("projects", PROJECT, ProjectDraft)
-DOCUMENTS = Documents("documents", DOCUMENT, DocumentDraft, _OPTIONS)
-EXTRACTIONS = Collection("extractions", EXTRACTION, ExtractionDraft, _OPTIONS)
-ANNOTATIONS = Collection("annotations", ANNOTATION, AnnotationDraft, _OPTIONS)
-ASSIGNMENTS = Collection("assignments", ASSIGNMENT, AssignmentDraft)
+ASSIGNMENTS = Described(
+    handlers=Collection("assignments", ASSIGNMENT, AssignmentDraft),
+    entity=Assignment,
+    draft_example=examples.ASSIGNMENT,
+    patch_example={"state": "in_progress"},
+    entity_example=examples.STORED_ASSIGNMENT,
+    writes=(NotFoundError, GoneError, ConflictError, ImmutableError, TakenError),
+    lists=_LISTS_OF_DOCUMENTS,
+    offsets=False,
+)
 
-PUBLIC: frozenset[Handler] = frozenset({USERS.create, sessions.log_in})
-"""Handlers below /v1 that nobody needs to be logged in for."""
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *sessions.ENDPOINTS,
+    users.me(_USERS),
+    *api_keys.ENDPOINTS,
+    users.registering(USERS),
+    listing(USERS),
+    getting(USERS),
+    updating(USERS),
+    deleting(USERS),
+    users.PASSWORD_ENDPOINT,
+    *collection(PROJECTS),
+    *projects.ENDPOINTS,
+    *assigning.ENDPOINTS,
+    *collection(DOCUMENTS),
+    *review.ENDPOINTS,
+    *content.ENDPOINTS,
+    *collection(EXTRACTIONS),
+    *collection(ANNOTATIONS),
+    *collection(ASSIGNMENTS),
+    *nested(EXTRACTIONS),
+    *nested(ANNOTATIONS),
+    *transactions.ENDPOINTS,
+    *bulk.ENDPOINTS,
+    *export.ENDPOINTS,
+    *health.ENDPOINTS,
+    *contract.ENDPOINTS,
+)
 
 
 def routes() -> list[web.RouteDef]:
     """Return all routes; GET answers HEAD too, and OPTIONS is answered for each path."""
-    table = [
-        web.get("/livez", health.livez),
-        web.get("/readyz", health.readyz),
-        web.get("/problems/{name}", problems.page),
-        web.get("/v1/status", health.status),
-        web.post("/v1/compactions", health.compact),
-        web.get("/v1/me", USERS.me),
-        web.post("/v1/sessions", sessions.log_in),
-        web.get("/v1/sessions", sessions.list_sessions),
-        web.get("/v1/sessions/current", sessions.current),
-        web.delete("/v1/sessions/current", sessions.log_out),
-        web.delete("/v1/sessions/{id}", sessions.revoke),
-        web.post("/v1/api-keys", api_keys.make),
-        web.get("/v1/api-keys", api_keys.list_keys),
-        web.delete("/v1/api-keys/{id}", api_keys.revoke),
-        web.post("/v1/users", USERS.create),
-        web.get("/v1/users", USERS.list),
-        web.get("/v1/users/{id}", USERS.get),
-        web.patch("/v1/users/{id}", USERS.update),
-        web.delete("/v1/users/{id}", USERS.delete),
-        web.put("/v1/users/{id}/password", users.set_password),
-        web.post("/v1/transactions", transactions.transact),
-        web.post("/v1/bulk", bulk.load),
-        *_collection(PROJECTS),
-        web.put("/v1/projects/{id}/members/{user_id}", projects.set_member),
-        web.delete("/v1/projects/{id}/members/{user_id}", projects.remove_member),
-        web.post("/v1/projects/{id}/labels/rename", projects.rename_label),
-        web.post("/v1/projects/{id}/labels/merge", projects.merge_labels),
-        web.get("/v1/projects/{id}/agreement", review.agree),
-        web.post("/v1/projects/{id}/next", assigning.take_next),
-        web.get("/v1/projects/{id}/progress", assigning.progress),
-        web.get("/v1/projects/{id}/progress/documents", assigning.document_progress),
-        *_collection(DOCUMENTS),
-        web.get("/v1/documents/{id}/comparison", review.compare),
-        web.post("/v1/documents/{id}/adjudication", review.adjudicate),
-        web.put("/v1/documents/{id}/content", content.put),
-        web.get("/v1/documents/{id}/content", content.get),
-        web.delete("/v1/documents/{id}/content", content.delete),
-        *_collection(EXTRACTIONS),
-        *_collection(ANNOTATIONS),
-        *_collection(ASSIGNMENTS),
-        *_nested(EXTRACTIONS),
-        *_nested(ANNOTATIONS),
-        web.get("/v1/export", export.export),
+    return [
+        web.route(one.method, one.path, one.handler, expect_handler=_expect)
+        if not one.is_read
+        else web.get(one.path, one.handler, expect_handler=_expect)
+        for one in ENDPOINTS
     ]
-    for route in table:
-        route.kwargs["expect_handler"] = _expect
-    return table
 
 
 async def _expect(_request: web.Request) -> None:
     """Leave `Expect` to whoever reads the body, after all checks that need none."""
-
-
-def _collection(collection: Collection) -> list[web.RouteDef]:
-    path = f"/v1/{collection.path}"
-    return [
-        web.post(path, collection.create),
-        web.get(path, collection.list),
-        web.get(f"{path}/{{id}}", collection.get),
-        web.patch(f"{path}/{{id}}", collection.update),
-        web.put(f"{path}/{{id}}", collection.replace),
-        web.delete(f"{path}/{{id}}", collection.delete),
-    ]
-
-
-def _nested(marks: Collection) -> list[web.RouteDef]:
-    nested = Nested(marks)
-    path = f"/v1/documents/{{id}}/{marks.path}"
-    return [web.post(path, nested.create), web.get(path, nested.list)]

@@ -9,17 +9,26 @@ from service.bodies import decode
 from service.clock import format_time
 from service.commands import Actor, CredentialOf, Get, Invalid, LogIn, LogOut, OpenSession, Sessions
 from service.errors import InvalidError, NotFoundError, UnauthenticatedError
-from service.http.body import JSON, read_body
+from service.http import examples
+from service.http.body import read_body
 from service.http.call import CALL, Call
-from service.http.failures import WrongCredentialsError
+from service.http.endpoint import Body, Endpoint, Reply, done
+from service.http.failures import BusyError, TooManyError, WrongCredentialsError
 from service.http.guessing import Attempt
 from service.http.parameters import parameters
 from service.http.passwords import Password, verify
 from service.http.responses import CREATED, json_response
 from service.http.tokens import hash_token, new_token
+from service.kinds.account import RawUser
 
 _HOUR_US = 3_600_000_000
 _SESSION_PREFIX = "sess"
+_EXAMPLE = {
+    "id": examples.SESSION_ID,
+    "opened_at": examples.TIME,
+    "expires_at": examples.LATER,
+    "current": True,
+}
 _WRONG = "The e-mail address or the password is wrong."
 
 
@@ -30,22 +39,22 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     password: Password
 
 
-class Opened(msgspec.Struct, frozen=True):
+class OpenedSession(msgspec.Struct, frozen=True):
     """The answer to a login: the token, until when it counts, and whose it is."""
 
     token: str
     expires_at: str
-    user: msgspec.Raw
+    user: RawUser
 
 
-class Current(msgspec.Struct, frozen=True):
+class CurrentSession(msgspec.Struct, frozen=True):
     """The answer to who asks for their session."""
 
     id: str
-    user: msgspec.Raw
+    user: RawUser
 
 
-class Listed(msgspec.Struct, frozen=True):
+class SessionList(msgspec.Struct, frozen=True):
     """The answer to who asks for all of their sessions; there are few, so there is no next page."""
 
     items: list[OpenSession]
@@ -55,8 +64,8 @@ class Listed(msgspec.Struct, frozen=True):
 async def log_in(request: web.Request) -> web.Response:
     """Open a session: POST /v1/sessions."""
     call = request[CALL]
-    body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
-    parameters(request, ())
+    body = await read_body(request)
+    parameters(request)
     login = decode(body, Login, call.services.settings.limits)
     if isinstance(login, Invalid):
         raise InvalidError("The body does not fit the schema.", login.errors)
@@ -78,33 +87,33 @@ async def log_in(request: web.Request) -> web.Response:
         sessions_max=call.services.settings.sessions.of_user_max,
         rehashed=verified.rehashed,
     )
-    opened = Opened(token, expires_at, msgspec.Raw(await _open(call, command, verified.attempt)))
+    opened = OpenedSession(token, expires_at, msgspec.Raw(await _open(call, command, verified.attempt)))
     return json_response(msgspec.json.encode(opened), status=CREATED)
 
 
 async def current(request: web.Request) -> web.Response:
     """Return the session of the token that is sent, and its user: GET /v1/sessions/current."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     actor = call.actor
     if actor is None or actor.user_id is None or actor.session_id is None:
         raise NotFoundError("There is no session: who asks is an API key, or the local administrator.")
     user = await call.engine.get(Get(actor=actor, kind="user", id=actor.user_id))
-    return json_response(msgspec.json.encode(Current(actor.session_id, msgspec.Raw(user.body))))
+    return json_response(msgspec.json.encode(CurrentSession(actor.session_id, msgspec.Raw(user.body))))
 
 
 async def list_sessions(request: web.Request) -> web.Response:
     """Return one's sessions that have not ended, the oldest first: GET /v1/sessions."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     found = await call.engine.sessions(Sessions(actor=call.actor))
-    return json_response(msgspec.json.encode(Listed(found)))
+    return json_response(msgspec.json.encode(SessionList(found)))
 
 
 async def revoke(request: web.Request) -> web.Response:
     """End one of one's sessions: DELETE /v1/sessions/{id}."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     command = LogOut(actor=call.actor, operation=call.operation, session_id=request.match_info["id"])
     await call.engine.submit(command)
     return web.Response(status=204)
@@ -113,7 +122,7 @@ async def revoke(request: web.Request) -> web.Response:
 async def log_out(request: web.Request) -> web.Response:
     """End the session of the token that is sent: DELETE /v1/sessions/current."""
     call = request[CALL]
-    parameters(request, ())
+    parameters(request)
     await call.engine.submit(LogOut(actor=call.actor, operation=call.operation))
     return web.Response(status=204)
 
@@ -131,3 +140,80 @@ async def _open(call: Call, command: LogIn, attempt: Attempt) -> bytes:
     attempt.succeeded()
     actor = Actor(user_id=command.user_id, session_id=command.session_id)
     return (await call.engine.get(Get(actor=actor, kind="user", id=command.user_id))).body
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/sessions",
+        handler=log_in,
+        operation="logIn",
+        summary="Log in",
+        description="The token goes into `Authorization: Bearer <token>` of all further requests.",
+        replies=[
+            Reply(
+                status=201,
+                description="The session is open. This is the only answer that holds its token.",
+                type=OpenedSession,
+                example={
+                    "token": "T6vYw0rYk2bqkQm3xqV1cO0m5Yd3s7oKf8nJ2wZ4hUc",
+                    "expires_at": examples.LATER,
+                    "user": examples.STORED_USER,
+                },
+            )
+        ],
+        body=Body(type=Login, example={"email": examples.USER["email"], "password": examples.PASSWORD}, is_secret=True),
+        refuses=(WrongCredentialsError, TooManyError, BusyError),
+        access="anybody",
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/sessions",
+        handler=list_sessions,
+        operation="listSessions",
+        summary="List one's open sessions, the oldest first",
+        replies=[
+            Reply(
+                status=200,
+                description="All of them, without their tokens.",
+                type=SessionList,
+                example={"items": [_EXAMPLE], "next": None},
+            )
+        ],
+        scope="session",
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/sessions/current",
+        handler=current,
+        operation="getCurrentSession",
+        summary="Read the session in use",
+        replies=[
+            Reply(
+                status=200,
+                description="The session and its user.",
+                type=CurrentSession,
+                example={"id": examples.SESSION_ID, "user": examples.STORED_USER},
+            )
+        ],
+        refuses=(NotFoundError,),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/v1/sessions/current",
+        handler=log_out,
+        operation="logOut",
+        summary="Log out",
+        replies=[done("The session is closed.")],
+        scope="session",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/v1/sessions/{id}",
+        handler=revoke,
+        operation="closeSession",
+        summary="Close one of one's sessions",
+        replies=[done("The session is closed.")],
+        scope="session",
+    ),
+)

@@ -7,16 +7,19 @@ from aiohttp import web
 
 from service.bodies import decode
 from service.commands import CredentialOf, Get, Invalid, Register, SetPassword
-from service.errors import FieldError, ForbiddenError, InvalidError, NotFoundError
-from service.http import identity
+from service.errors import ConflictError, FieldError, ForbiddenError, InvalidError, NotFoundError, TakenError
+from service.http import examples, identity
 from service.http.attempts import Limit
-from service.http.body import JSON, read_body
+from service.http.body import read_body
 from service.http.call import CALL, Call
+from service.http.collection_endpoints import Described
 from service.http.collections import Collection
+from service.http.endpoint import Body, Endpoint, Reply, done
+from service.http.failures import BusyError, TooManyError
 from service.http.parameters import parameters
 from service.http.passwords import NewPassword, Password, verify
 from service.http.responses import entity_response, outcome_response
-from service.kinds.account import UserDraft
+from service.kinds.account import User, UserDraft
 
 
 class Registration(UserDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,8 +46,8 @@ class Users(Collection):
         actor = None if setup else await identity.identify(request, call.engine)
         if not setup:
             await _admit(request, msgspec.structs.replace(call, actor=actor))
-        body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
-        parameters(request, ())
+        body = await read_body(request)
+        parameters(request)
         registration = decode(body, Registration, call.services.settings.limits)
         draft: msgspec.Struct | Invalid = registration
         password_hash = ""
@@ -66,7 +69,7 @@ class Users(Collection):
     async def me(self, request: web.Request) -> web.Response:
         """Return who asks: GET /v1/me."""
         call = request[CALL]
-        parameters(request, ())
+        parameters(request)
         if call.actor is None or call.actor.user_id is None:
             raise NotFoundError("The local administrator on the control socket is no user.")
         query = Get(actor=call.actor, kind=self.kind.name, id=call.actor.user_id)
@@ -92,8 +95,8 @@ async def set_password(request: web.Request) -> web.Response:
     """Set a password: PUT /v1/users/{id}/password. Who sets their own tells the current one."""
     call = request[CALL]
     user_id = request.match_info["id"]
-    body = await read_body(request, JSON, bytes_max=call.services.settings.limits.credentials_bytes)
-    parameters(request, ())
+    body = await read_body(request)
+    parameters(request)
     change = decode(body, PasswordChange, call.services.settings.limits)
     if isinstance(change, Invalid):
         raise InvalidError("The body does not fit the schema.", change.errors)
@@ -120,3 +123,62 @@ async def _verify_current(request: web.Request, call: Call, user_id: str, change
         raise ForbiddenError("The current password is wrong.")
     verified.attempt.succeeded()
     return verified.credential.generation
+
+
+PASSWORD_ENDPOINT = Endpoint(
+    method="PUT",
+    path="/v1/users/{id}/password",
+    handler=set_password,
+    operation="setPassword",
+    summary="Set a password",
+    description="Who sets their own tells the current one. It ends the other sessions, and the API keys unless they "
+    "are kept.",
+    replies=[done("The password counts from now on.")],
+    body=Body(
+        type=PasswordChange,
+        example={"password": "another good long sentence", "current_password": examples.PASSWORD},
+        is_secret=True,
+    ),
+    refuses=(BusyError, ConflictError, TooManyError),
+    scope="session",
+)
+
+
+def registering(users: Described) -> Endpoint:
+    """Return the endpoint that creates a user."""
+    return Endpoint(
+        method="POST",
+        path="/v1/users",
+        handler=users.handlers.create,
+        operation="createUser",
+        summary="Register a user",
+        description="Without a token where registration is open; administrators always may.",
+        replies=[users.reply(201, "Registered.", "Location", "ETag")],
+        body=Body(type=Registration, example=examples.REGISTRATION, is_secret=True),
+        refuses=(TakenError, TooManyError, BusyError),
+        access="may_log_in",
+        scope="admin",
+    )
+
+
+def me(users: Users) -> Endpoint:
+    """Return the endpoint that tells who asks."""
+    return Endpoint(
+        method="GET",
+        path="/v1/me",
+        handler=users.me,
+        operation="getMe",
+        summary="Read who is logged in",
+        replies=[
+            Reply(
+                status=200,
+                description="The user.",
+                type=User,
+                example=examples.STORED_USER,
+                headers=("ETag",),
+            ),
+            Reply(status=304, description="What `If-None-Match` names is still so.", media_types=(), headers=("ETag",)),
+        ],
+        refuses=(NotFoundError,),
+        conditional=True,
+    )

@@ -37,6 +37,10 @@ class User(msgspec.Struct, kw_only=True, frozen=True):
     disabled: bool = False
 
 
+RawUser = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/User"})]
+"""A user's JSON as it is stored, within an answer."""
+
+
 class UserRow(msgspec.Struct, frozen=True):
     """What every request needs of its user."""
 

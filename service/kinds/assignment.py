@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from service.kinds.base import Draft, Index, Kind
+from service.kinds.base import Draft, Index, Kind, ServerSet
 
 Task = Literal["annotate", "review"]
 Order = Literal["fewest", "begun"]
@@ -52,9 +52,9 @@ class AssignmentDraft(Draft, kw_only=True, frozen=True):
     user_id: str
     task: Task = "annotate"
     state: AssignmentState = "todo"
-    project_id: str | None = None
-    started_at: str | None = None
-    released_at: str | None = None
+    project_id: ServerSet = None
+    started_at: ServerSet = None
+    released_at: ServerSet = None
 
 
 class Assignment(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from wal.columns import number_term
+
+ServerSet = Annotated[str | None, Meta(extra_json_schema={"readOnly": True})]
+"""A member of a draft that is the server's: it may be sent if it says what is so already."""
 
 
 class Draft(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What a client sends. The members here are the server's: they may be sent if they say what is so already."""
 
-    id: str | None = None
-    version: int | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    id: ServerSet = None
+    version: Annotated[int | None, Meta(extra_json_schema={"readOnly": True})] = None
+    created_at: ServerSet = None
+    updated_at: ServerSet = None
 
 
 @dataclass(frozen=True)

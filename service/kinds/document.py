@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from service.kinds.base import Draft, Index, Kind
+from service.kinds.base import Draft, Index, Kind, ServerSet
 
 
 class PageOf(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -44,12 +44,12 @@ class DocumentDraft(Draft, kw_only=True, frozen=True):
     metadata: dict[str, Any] | None = None
     pages: list[PageOf] | None = None
     derived_from: str | None = None
-    owner_id: str | None = None
+    owner_id: ServerSet = None
     project_id: str | None = None
-    length: int | None = None
-    content: Content | None = None
-    reviewed_at: str | None = None
-    reviewed_by: str | None = None
+    length: Annotated[int | None, Meta(extra_json_schema={"readOnly": True})] = None
+    content: Annotated[Content | None, Meta(extra_json_schema={"readOnly": True})] = None
+    reviewed_at: ServerSet = None
+    reviewed_by: ServerSet = None
 
 
 class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -78,6 +78,16 @@ class Document(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     derived_from: str | None = None
     reviewed_at: str | None = None
     reviewed_by: str | None = None
+
+
+class DocumentWithText(Document, kw_only=True, frozen=True, omit_defaults=True):
+    """A document as it is served by itself."""
+
+    text: str | None = None
+
+
+RawDocument = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Document"})]
+"""A document's JSON without its text, within an answer."""
 
 
 class DocumentRow(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from service.kinds.base import Index, Kind
+from service.kinds.base import Index, Kind, ServerSet
 from service.kinds.mark import Argument, MarkDraft, MarkFields, Name
 
 Alignment = Literal["exact", "greater", "lesser", "fuzzy", "none"]
@@ -45,8 +45,8 @@ class AnnotationDraft(MarkDraft, kw_only=True, frozen=True):
 
     extraction_id: str | None = None
     verdict: Verdict | None = None
-    author_id: str | None = None
-    rests_on: list[str] | None = None
+    author_id: ServerSet = None
+    rests_on: Annotated[list[str] | None, Meta(extra_json_schema={"readOnly": True})] = None
 
 
 class Annotation(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
@@ -64,6 +64,10 @@ class Annotation(MarkFields, kw_only=True, frozen=True, omit_defaults=True):
     extraction_id: str | None = None
     verdict: Verdict | None = None
     rests_on: list[str] | None = None
+
+
+RawAnnotation = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Annotation"})]
+"""An annotation's JSON, within an answer."""
 
 
 class MarkRow(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ class ProjectDraft(Draft, kw_only=True, frozen=True):
     label_policy: LabelPolicy = "open"
     annotators: Annotators = "shared"
     assignment: AssignmentRule = AssignmentRule()
-    members: dict[str, ProjectRole] | None = None
+    members: Annotated[dict[str, ProjectRole] | None, Meta(extra_json_schema={"readOnly": True})] = None
 
 
 class Project(msgspec.Struct, kw_only=True, frozen=True):

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from service.kinds.document import RawDocument
 from service.kinds.mark import Name, Part
+from service.kinds.marks import RawAnnotation
 from service.kinds.project import LABELS_MAX
 
 
@@ -39,6 +41,20 @@ class Adjudication(Part, frozen=True, kw_only=True):
     decided: list[Decided]
     reject: list[Name] | None = None
     replace: bool = False
+
+
+class Adjudicated(msgspec.Struct, frozen=True):
+    """What came of an adjudication.
+
+    Attributes:
+        document: As it is now.
+        decided: Its annotations that were decided, in the order in which they were sent.
+        rejected: Ids of those that became rejected.
+    """
+
+    document: RawDocument
+    decided: list[RawAnnotation]
+    rejected: list[str]
 
 
 class Renaming(Part, frozen=True, kw_only=True, rename={"old": "from", "new": "to"}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.campaigns import (
     compaction_kills,
+    contract,
     cut,
     errno_sweep,
     errors,
@@ -32,6 +33,7 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     seeded_bugs.CAMPAIGN,
     fuzz_http.CAMPAIGN,
     next_document.CAMPAIGN,
+    contract.CAMPAIGN,
     syscall_kill.CAMPAIGN,
     errno_sweep.CAMPAIGN,
     small_disk.CAMPAIGN,

@@ -96,12 +96,12 @@ def speechless(is_old: bool) -> None:
 
 def boastful() -> None:
     """Count one more in the progress than there is."""
-    by_state = service.progress._by_state
+    by_task = service.progress._by_task
 
-    def more(numbers: Sequence[int]) -> dict[str, dict[str, int]]:
-        return by_state([numbers[0], numbers[1], numbers[2] + 1, *numbers[3:]])
+    def more(numbers: Sequence[int]) -> dict[str, service.progress.StateCounts]:
+        return by_task([numbers[0], numbers[1], numbers[2] + 1, *numbers[3:]])
 
-    service.progress._by_state = more
+    service.progress._by_task = more
 
 
 def _spoil(command_type: type[Command], changes: Callable[[Decision, Command], Sequence[Change]]) -> None:

@@ -107,7 +107,7 @@ async def test_one_connection_too_many_is_closed_at_once(engine: FakeEngine) -> 
 @pytest.fixture
 async def control(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """Give a client on the control socket."""
-    services = make_services(quick_settings(), lambda: {"status": "under test"})
+    services = make_services(quick_settings(), lambda: {"sequence": 7, "entities": {"user": 1}})
     services.gate.open(engine)
     runner = make_runner(make_app(services))
     await runner.setup()
@@ -124,7 +124,7 @@ async def test_the_control_socket_needs_no_token(control: aiohttp.ClientSession,
         assert response.status == 201
     assert engine.commands[0].actor == LOCAL_ADMIN
     async with control.get("/v1/status") as response:
-        assert await response.json() == {"status": "under test"}
+        assert await response.json() == {"sequence": 7, "entities": {"user": 1}}
     async with control.get("/v1/me") as response:
         assert (await response.json())["type"] == "/problems/not-found"
 

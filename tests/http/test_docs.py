@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import service.http.problems
+import service.http.failures
 from service.errors import DomainError
 from service.http.routes import routes
 from service.kinds import KINDS
@@ -32,7 +32,7 @@ def test_every_path_is_described() -> None:
 
 def test_every_problem_is_described() -> None:
     """With its status; and none that there is not."""
-    assert service.http.problems.page is not None
+    assert service.http.failures.HttpError is not None
     described = {
         (int(status), name) for status, name in re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", TEXT, re.MULTILINE)
     }

@@ -18,7 +18,7 @@ async def test_a_ready_server_is_alive_and_ready_for_anybody(anybody: Member) ->
 
 async def test_the_status_is_for_administrators(admin: Member, anna: Member, anybody: Member) -> None:
     """It tells what strangers need not know."""
-    assert (await admin.call("GET", "/v1/status")).json == {"status": "under test"}
+    assert (await admin.call("GET", "/v1/status")).json == {"sequence": 7, "entities": {"user": 1}}
     assert (await anna.call("GET", "/v1/status")).problem == "forbidden"
     assert (await anybody.call("GET", "/v1/status")).problem == "unauthenticated"
     assert (await admin.call("GET", "/v1/status?x=1")).problem == "malformed"
@@ -51,5 +51,5 @@ async def administrator(_query: Authenticate) -> Actor:
 async def test_administrators_ask_for_a_snapshot(admin: Member, anna: Member) -> None:
     """It is made later; nobody else may."""
     answer = await admin.call("POST", "/v1/compactions")
-    assert (answer.status, answer.json) == (202, {"status": "under test"})
+    assert (answer.status, answer.json) == (202, {"sequence": 7, "entities": {"user": 1}})
     assert (await anna.call("POST", "/v1/compactions")).problem == "forbidden"

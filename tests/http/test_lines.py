@@ -16,6 +16,7 @@ from service.errors import DomainError
 from service.http.call import CALL, Call
 from service.http.failures import StoppingError, TooSlowError
 from service.http.lines import Line, Lines
+from service.http.routes import ENDPOINTS
 from tests.harness import quick_settings
 from tests.http.fake_engine import FakeEngine
 
@@ -38,7 +39,8 @@ class Body:
         self.services.gate.open(engine)
         self.content = StreamReader(Mock(), 2**16, loop=asyncio.get_running_loop())
         request = make_mocked_request("POST", "/v1/bulk", payload=self.content)
-        request[CALL] = Call(self.services, engine, "t", None)
+        endpoint = next(one for one in ENDPOINTS if one.operation == "load")
+        request[CALL] = Call(self.services, engine, endpoint, "t", None)
         self.lines = Lines(request)
 
     def arrives(self, data: bytes) -> None:
