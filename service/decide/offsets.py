@@ -69,4 +69,4 @@ def _converted(units: Utf16, members: dict[str, Any]) -> dict[str, Any] | Invali
     try:
         return units.inward(members)
     except InvalidError as error:
-        return Invalid(tuple(error.errors))
+        return Invalid(tuple(error.errors), error.detail)

@@ -24,18 +24,21 @@ _MS = 1000.0
 class Finishing:
     """What is done to responses where the settings or the table of endpoints say so.
 
+    Attributes:
+        compresses: Some responses are compressed; else nobody need ask.
+
     Args:
         settings: In force.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._cors = Cors(settings.server.cors_origins) if settings.server.cors_origins else None
-        self._compression = Compression(settings.compression) if settings.compression.codings else None
+        self._compression = Compression(settings.compression)
+        self.compresses = bool(settings.compression.codings)
 
     async def compress(self, request: web.Request, endpoint: Endpoint, response: web.StreamResponse) -> None:
-        """Compress a response, if the settings and the client want it."""
-        if self._compression is not None:
-            await self._compression.apply(request, endpoint, response)
+        """Compress a response, if the client wants it."""
+        await self._compression.apply(request, endpoint, response)
 
     def apply(self, request: web.Request, endpoint: Endpoint | None, response: web.StreamResponse) -> None:
         """Tell of a deprecation, and let pages of other origins in."""

@@ -50,7 +50,7 @@ def middleware(services: Services, finishing: Finishing, endpoints: Mapping[Hand
         if response.prepared:
             # A stream, which `begin` has finished.
             return response
-        if endpoint is not None:
+        if finishing.compresses and endpoint is not None:
             await finishing.compress(request, endpoint, response)
         finishing.apply(request, endpoint, response)
         tell_timing(response, waited)

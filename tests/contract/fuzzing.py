@@ -24,7 +24,7 @@ _LIMITS = {
     "ANNOLOG_LIMITS__REGISTRATIONS_ADDRESS_MAX": "1000000000",
 }
 _CASES = re.compile(r"^ *(\d+) generated", re.MULTILINE)
-_FAILURES = re.compile(r"^=+ FAILURES =+$", re.MULTILINE)
+_FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
 
 
 class Fuzzed(msgspec.Struct, frozen=True):

@@ -229,6 +229,18 @@ async def test_offsets_in_utf16_units_are_converted_when_asked_for(anna: Member,
     assert "UTF-16" in mismatch.json["detail"]
 
 
+async def test_an_offset_within_a_character_breaks_a_rule_and_not_the_schema(
+    anna: Member, document: dict[str, Any]
+) -> None:
+    """What it says all in all is about offsets: no schema could have told."""
+    inside = TEXT.index("Hurra")
+    body = {"document_id": document["id"], "start": inside - 1, "end": inside}
+    answer = await anna.call("POST", "/v1/annotations?offset_unit=utf16", body)
+    assert (answer.status, answer.problem) == (422, "invalid")
+    assert answer.json["detail"] == "An offset in UTF-16 units lies within a character."
+    assert [one["pointer"] for one in answer.json["errors"]] == ["/start"]
+
+
 async def test_lists_filter_page_and_count(anna: Member, document: dict[str, Any]) -> None:
     """Every entity is seen once, in order, whatever the size of the pages."""
     labels = ["a", "b", "a", "c", "a", "b"]
