@@ -11,6 +11,8 @@ from service.http.conditions import field
 from service.http.failures import NotAcceptableError
 
 _ANYTHING = "*/*"
+_ANY_ALONE = [_ANYTHING]
+_NONE: list[str] = []
 # One range; parameters other than the weight are passed over, as no media type here has any that matters.
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+)\s*((?:;[^,]*)?)", re.ASCII)
 _WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
@@ -19,10 +21,11 @@ _REMEMBERED = 256
 
 def prefers(request: web.Request, *offers: str) -> str | None:
     """Return the media type of those on offer that a client likes best, the first of equals; None if it takes none."""
-    accepted = field(request, hdrs.ACCEPT)
-    if accepted is None or accepted == _ANYTHING or accepted == offers[0]:
+    lines = request.headers.getall(hdrs.ACCEPT, _NONE)
+    # What most clients send is not worth a look-up.
+    if not lines or lines == _ANY_ALONE:
         return offers[0]
-    return _chosen(accepted, offers)
+    return _chosen(", ".join(lines), offers)
 
 
 def require_acceptable(request: web.Request, offers: tuple[str, ...]) -> None:
