@@ -29,7 +29,7 @@ ACCESS = (
         "an attempt is refused on a lock that is not durable",
         "service/engine.py",
         "            return locked_us(self._state, self._context(None).now, query.ids)\n"
-        "        finally:\n            await self._log.wait(self._state.sequence)\n",
+        "        finally:\n            await durable(self._log, self._state.sequence)\n",
         "            return locked_us(self._state, self._context(None).now, query.ids)\n"
         "        finally:\n            pass\n",
         ("tests/service/test_untold.py",),

@@ -6,20 +6,22 @@ from tests.mutants.mutant import Mutant
 
 _ENGINE = ("tests/service/test_untold.py", "tests/service/test_engine.py")
 _KEYS = ("tests/service/decide/test_idempotency.py",)
-_REFUSAL = "        except DomainError:\n            await self._log.wait(self._state.sequence)\n            raise\n"
+_REFUSAL = (
+    "        except DomainError:\n            await durable(self._log, self._state.sequence)\n            raise\n"
+)
 
 ANSWERS = (
     Mutant(
         "a change is answered before it is durable",
         "service/engine.py",
-        "        await self._log.wait(sequence)\n        if outcome.replayed",
+        "        await durable(self._log, sequence)\n        if outcome.replayed",
         "        if outcome.replayed",
         _ENGINE,
     ),
     Mutant(
         "GET shows what is not durable",
         "service/engine.py",
-        "        await self._log.wait(sequence)\n        return entity\n",
+        "        await durable(self._log, sequence)\n        return entity\n",
         "        return entity\n",
         _ENGINE,
     ),
@@ -55,7 +57,7 @@ ANSWERS = (
         "a list shows what is not durable",
         "service/engine.py",
         "            return self._list(query)\n        finally:\n"
-        "            await self._log.wait(self._state.sequence)\n",
+        "            await durable(self._log, self._state.sequence)\n",
         "            return self._list(query)\n        finally:\n            pass\n",
         _ENGINE,
     ),
@@ -63,21 +65,21 @@ ANSWERS = (
         "a change is refused (403, 404, 409, 412, 422) on what is not durable",
         "service/engine.py",
         "            # The refusal rests on the state, of which some may not be durable yet.\n"
-        "            await self._log.wait(self._state.sequence)\n",
+        "            await durable(self._log, self._state.sequence)\n",
         "",
         _ENGINE,
     ),
     Mutant(
         "a token is refused on what is not durable",
         "service/engine.py",
-        "            await self._log.wait(self._state.sequence)\n            raise UnauthenticatedError(",
+        "            await durable(self._log, self._state.sequence)\n            raise UnauthenticatedError(",
         "            raise UnauthenticatedError(",
         _ENGINE,
     ),
     Mutant(
         "a login is tried on a password that is not durable",
         "service/engine.py",
-        "        await self._log.wait(self._state.sequence)\n        if user_id is None or row is None:\n",
+        "        await durable(self._log, self._state.sequence)\n        if user_id is None or row is None:\n",
         "        if user_id is None or row is None:\n",
         _ENGINE,
     ),
