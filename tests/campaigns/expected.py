@@ -119,6 +119,9 @@ class Expected:
     def _create(self, kind: str, key: str, user: str, members: dict[str, Any], owner: str) -> Told:
         if kind == "annotation":
             document = self._document_of(members, user)
+            # Sent again after a power cut, it may meet a document whose text was not durable.
+            has_text = self.entities[document].members["text"] is not None
+            _refuse(members["start"] is not None and not has_text, InvalidError)
             for target in members["targets"]:
                 other = self.entities.get(target)
                 is_mark = other is not None and other.kind == "annotation"

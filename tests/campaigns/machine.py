@@ -16,12 +16,13 @@ from service.commands import (
     Authenticate,
     Command,
     CredentialOf,
+    Delete,
     LogIn,
     Outcome,
     Register,
 )
 from service.engine import Engine
-from service.errors import DomainError
+from service.errors import CascadeTooLargeError, DomainError
 from service.ids import IdSource
 from service.kinds import KINDS
 from service.kinds.account import UserDraft
@@ -44,6 +45,8 @@ from wal.settings import CompactionSettings, LogSettings
 
 SETTINGS = LogSettings(segment_bytes=24 * 1024, record_bytes_max=8 * 1024, fill_pause_ms=0, retry_seconds=0.01)
 LIMITS = load().limits
+ENTITY_BYTES_MAX = 1024
+"""What the deletion of an entity takes of a record, at the most."""
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -256,6 +259,8 @@ class Machine(RuleBasedStateMachine):
         await asyncio.sleep(0)
         if answer.done() and isinstance(answer.exception(), PoisonedError | ClosedError):
             return None
+        if self._is_too_large(command, trial) and self.log.sequence == before:
+            told = CascadeTooLargeError
         if not isinstance(told, type):
             self.expected = trial
         if self.log.sequence > before:
@@ -263,6 +268,11 @@ class Machine(RuleBasedStateMachine):
         if command.idempotency is not None and not is_replayed:
             self.sent.append(command)
         return Asked(command, told, is_replayed, self.history[-1][0], answer)
+
+    def _is_too_large(self, command: Command, trial: Expected) -> bool:
+        """Tell if a deletion may be refused, since the model does not know how many bytes a record takes."""
+        doomed = len(self.expected.entities) - len(trial.entities)
+        return isinstance(command, Delete) and doomed * ENTITY_BYTES_MAX > SETTINGS.record_bytes_max
 
     async def _retry(self, command: Command) -> None:
         asked = await self._begun(command, turns=0)
