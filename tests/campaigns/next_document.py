@@ -17,19 +17,19 @@ from typing import Any
 
 import aiohttp
 
+from tests.campaigns.callers import Callers
 from tests.campaigns.campaign import Campaign, Result, Task
-from tests.harness import PASSWORD, Process
+from tests.harness import Process
 
 CLIENTS = 50
 ANNOTATORS = 3
 KILLS = 3
 _FULL = 1000
-_RETRY_SECONDS = 0.02
 _PAGE = 1000
 _ALL_SECONDS = 600
 
 
-class Team:
+class Team(Callers):
     """A project, and clients that take its documents.
 
     Args:
@@ -40,16 +40,13 @@ class Team:
     Attributes:
         given: What was acknowledged: assignment, document and user.
         done: Assignments that are acknowledged to be done.
-        retries: Requests that had no answer.
     """
 
     def __init__(self, server: Process, session: aiohttp.ClientSession, chance: random.Random) -> None:
-        self.server = server
-        self.session = session
+        super().__init__(server, session)
         self.chance = chance
         self.given: dict[str, tuple[str, str]] = {}
         self.done: set[str] = set()
-        self.retries = 0
         self.findings: list[str] = []
         self.users: dict[str, str] = {}
         self.owner = ""
@@ -57,23 +54,24 @@ class Team:
 
     async def prepare(self, documents: int) -> None:
         """Make the project, its documents and its people."""
-        _, self.owner = await self._join("owner")
+        _, self.owner = await self.join("owner")
         rule = {"annotators_per_document": ANNOTATORS}
-        project = await self._made("/v1/projects", {"name": "Letters", "assignment": rule})
+        project = await self.made("/v1/projects", self.owner, {"name": "Letters", "assignment": rule})
         self.project = f"/v1/projects/{project['id']}"
         for number in range(documents):
-            await self._made("/v1/documents", {"title": f"{number}", "project_id": project["id"]})
+            await self.made("/v1/documents", self.owner, {"title": f"{number}", "project_id": project["id"]})
         for number in range(CLIENTS):
-            user_id, token = await self._join(f"annotator-{number}")
+            user_id, token = await self.join(f"annotator-{number}")
             self.users[user_id] = token
-            status, _ = await self.call("PUT", f"{self.project}/members/{user_id}", self.owner, {"role": "annotator"})
-            assert status == 200
+            member = f"{self.project}/members/{user_id}"
+            assert (await self.call("PUT", member, self.owner, {"role": "annotator"})).status == 200
 
     async def work(self, user_id: str) -> None:
         """Take documents and do them, until there is none left."""
         token = self.users[user_id]
         while True:
-            status, made = await self.call("POST", f"{self.project}/next", token, {})
+            answer = await self.call("POST", f"{self.project}/next", token, {})
+            status, made = answer.status, answer.value
             if status == 204:
                 return
             if status not in {200, 201} or made["user_id"] != user_id or made["state"] != "in_progress":
@@ -82,25 +80,11 @@ class Team:
             self.given[made["id"]] = (made["document_id"], user_id)
             if self.chance.random() < 0.3:
                 await asyncio.sleep(self.chance.random() * 0.01)
-            status, after = await self.call("PATCH", f"/v1/assignments/{made['id']}", token, {"state": "done"})
-            if status != 200 or after["state"] != "done":
-                self.findings.append(f"{made['id']} is done: {status}, {after}")
+            after = await self.call("PATCH", f"/v1/assignments/{made['id']}", token, {"state": "done"})
+            if after.status != 200 or after.value["state"] != "done":
+                self.findings.append(f"{made['id']} is done: {after}")
                 return
             self.done.add(made["id"])
-
-    async def call(self, method: str, path: str, token: str, value: Any = None) -> tuple[int, Any]:
-        """Send a request until it is answered; the server is killed and comes back."""
-        while True:
-            try:
-                headers = {"Authorization": f"Bearer {token}"} if token else {}
-                url = f"{self.server.url}{path}"
-                async with self.session.request(method, url, json=value, headers=headers) as answer:
-                    if answer.status != 503:
-                        return answer.status, (await answer.json() if answer.status != 204 else None)
-            except (aiohttp.ClientError, ConnectionError):
-                pass
-            self.retries += 1
-            await asyncio.sleep(_RETRY_SECONDS)
 
     async def assignments(self) -> list[dict[str, Any]]:
         """Return all assignments of the project."""
@@ -108,22 +92,11 @@ class Team:
         path = f"/v1/assignments?limit={_PAGE}&project_id={self.project.rpartition('/')[2]}"
         cursor = ""
         while True:
-            _, page = await self.call("GET", path + cursor, self.owner)
+            page = (await self.call("GET", path + cursor, self.owner)).value
             found += page["items"]
             if page["next"] is None:
                 return found
             cursor = f"&cursor={page['next']}"
-
-    async def _join(self, name: str) -> tuple[str, str]:
-        login = {"email": f"{name}@example.org", "password": PASSWORD}
-        user = await self._made("/v1/users", login)
-        session = await self._made("/v1/sessions", login)
-        return user["id"], session["token"]
-
-    async def _made(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
-        status, made = await self.call("POST", path, self.owner if self.project or path != "/v1/users" else "", value)
-        assert status == 201, made
-        return dict(made)
 
 
 def judge(team: Team, documents: int, found: Sequence[dict[str, Any]]) -> list[str]:
@@ -174,12 +147,12 @@ async def take_all(place: Path, task: Task, kills: int) -> tuple[Result, Team]:
                 task.on_progress(len(team.given))
             await asyncio.gather(*workers)
             found = await team.assignments()
-            _, progress = await team.call("GET", f"{team.project}/progress", team.owner)
+            progress = (await team.call("GET", f"{team.project}/progress", team.owner)).value
             await server.restart()
             findings = [*team.findings, *judge(team, task.size, found), *canary(team, task.size, found)]
             if await team.assignments() != found:
                 findings.append("the assignments are others after a restart")
-            _, again = await team.call("GET", f"{team.project}/progress", team.owner)
+            again = (await team.call("GET", f"{team.project}/progress", team.owner)).value
             if progress != again or progress["annotate"]["done"] != len(found):
                 findings.append(f"the progress is {progress}, after a restart {again}, of {len(found)} assignments")
         figures = {"kills": kills + 1, "clients": CLIENTS, "requests without an answer": team.retries}
