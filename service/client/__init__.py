@@ -1,4 +1,4 @@
-"""The async client: typed results, retries that are safe, pages as async iterators."""
+"""The client, async and for those who wait: typed results, retries that are safe, pages as async iterators."""
 
 from service.client.client import Client
 from service.client.editing import EditConflictError
@@ -12,6 +12,7 @@ from service.client.errors import (
 )
 from service.client.operations import Operation
 from service.client.retries import RetryPolicy
+from service.client.sync import SyncClient
 
 __all__ = [
     "Client",
@@ -23,5 +24,6 @@ __all__ = [
     "Operation",
     "ProblemError",
     "RetryPolicy",
+    "SyncClient",
     "UnexpectedAnswerError",
 ]
