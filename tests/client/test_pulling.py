@@ -41,21 +41,22 @@ async def test_what_it_raises_comes_behind_its_items() -> None:
 
 async def test_no_more_is_taken_than_so_many_ahead_and_nothing_once_nobody_wants_it() -> None:
     """The thread ends then."""
-    taken: list[int] = []
-    is_full = threading.Event()
+    is_full, is_too_full = threading.Event(), threading.Event()
 
     def items() -> Iterator[int]:
         for number in range(10_000):
-            taken.append(number)
-            if number == AHEAD:
+            if number == AHEAD + 1:
                 is_full.set()
+            if number > AHEAD + 1:
+                is_too_full.set()
             yield number
 
     source = pulled(items())
     assert await anext(source) == 0
     assert is_full.wait(10)
+    assert not is_too_full.wait(0.2)
     (thread,) = (one for one in threading.enumerate() if one.name == "annolog-client-items")
     await source.aclose()
     thread.join(10)
     assert not thread.is_alive()
-    assert len(taken) <= AHEAD + 2
+    assert not is_too_full.is_set()
