@@ -256,7 +256,7 @@ def test_a_call_that_is_interrupted_is_given_up() -> None:
     def interrupt(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection:
-            connection.settimeout(30)
+            connection.settimeout(10)
             connection.recv(65536)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             received.append(connection.recv(65536))
