@@ -13,7 +13,7 @@ from typing import Any
 from bench.load import Target
 from bench.process import SideProcess
 
-CLIENTS, CAPACITY_SECONDS, REST_SECONDS, EDGE_SECONDS, SHARE = 64, 5.0, 8.0, 1.0, 0.5
+CLIENTS, CAPACITY_SECONDS, REST_SECONDS, EDGE_SECONDS, SHARE = 64, 5.0, 45.0, 1.0, 0.5
 Span = tuple[float, float]
 
 
