@@ -193,8 +193,9 @@ def test_a_server_that_does_not_start_again_was_not_asked_for_everything(tmp_pat
 def test_directories_follow_each_other(tmp_path: Path) -> None:
     """Each has its own folder, keys are all sent again in its last round, and rounds, requests and times go on."""
     folder, report = tmp_path / "mine", tmp_path / "report"
-    options = ["--rounds", "3", "--rounds-per-directory", "2", "--clients", "4", "--seconds", "0.4", "--mix", "documents", "--faults", "kill"]
-    ended = drill(tmp_path, *options, "--data-dir", str(folder), "--report", str(report))
+    options = ("--rounds", "3", "--rounds-per-directory", "2", "--clients", "4", "--mix", "documents")
+    quick = ("--seconds", "0.4", "--faults", "kill")
+    ended = drill(tmp_path, *options, *quick, "--data-dir", str(folder), "--report", str(report))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["directory-001", "directory-002"]
     members = json.loads((report / "drill.json").read_text())
