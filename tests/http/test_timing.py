@@ -17,9 +17,11 @@ class SlowLog:
     def __init__(self) -> None:
         self.durable = 3
         self.synced = asyncio.Event()
+        self.waited_for: list[int] = []
 
-    async def wait(self, _sequence: int) -> None:
+    async def wait(self, sequence: int) -> None:
         """Wait until the sync is done."""
+        self.waited_for.append(sequence)
         await self.synced.wait()
 
 
@@ -53,8 +55,13 @@ async def test_a_wait_is_counted_for_the_request_that_waits() -> None:
 
 
 async def test_outside_of_a_request_nothing_is_counted() -> None:
-    """Maintenance waits too."""
+    """Maintenance waits too, for the sync as requests do."""
     log = SlowLog()
-    log.synced.set()
     WAITED.set(None)
-    await durable(log, 4)
+    waiting = asyncio.ensure_future(durable(log, 4))
+    await asyncio.sleep(0)
+    assert log.waited_for == [4]
+    assert not waiting.done()
+    log.synced.set()
+    await waiting
+    assert WAITED.get() is None
