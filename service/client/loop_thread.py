@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _CLOSE_SECONDS = 5.0
@@ -32,19 +32,20 @@ class LoopThread:
             RuntimeError: It cannot be waited for here: the loop is closed or gone, or this is its own thread.
         """
         self._require()
-        future = asyncio.run_coroutine_threadsafe(_done(work), self._loop)
+        call = _Call(work)
         try:
-            return future.result(seconds)
+            self._loop.call_soon_threadsafe(call.begin)
+            return call.outcome.result(seconds)
         except concurrent.futures.CancelledError:
             raise RuntimeError("The client was closed while this call was under way.") from None
         except BaseException:
-            future.cancel()
+            self._loop.call_soon_threadsafe(call.cancel)
             raise
 
     def leave(self, work: Callable[[], Awaitable[object]]) -> None:
         """Begin some work and do not wait for it; from any thread, this loop's too."""
         if not self._is_closed and self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(_done(work), self._loop)
+            self._loop.call_soon_threadsafe(_Call(work).begin)
 
     def close(self, last: Callable[[], Awaitable[object]]) -> None:
         """Cancel what is under way, carry out some last work, and end the thread.
@@ -88,6 +89,42 @@ class LoopThread:
         self._loop.run_until_complete(_cancelled())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+
+class _Call(Generic[T]):
+    """Some work that the loop carries out.
+
+    Its coroutine is made in the loop's thread: wherever who waits for it is interrupted, none is left that was made and
+    never begun, as `asyncio.run_coroutine_threadsafe` can leave one.
+
+    Attributes:
+        outcome: What comes of it.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self.outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        """Begin it; in the loop's thread."""
+        self._task = asyncio.get_running_loop().create_task(_done(self._work))
+        self._task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        """Give it up, if it was begun; in the loop's thread."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.outcome.cancel()
+            return
+        error = task.exception()
+        if error is None:
+            self.outcome.set_result(task.result())
+        else:
+            self.outcome.set_exception(error)
 
 
 async def _done(work: Callable[[], Awaitable[T]]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import subprocess
@@ -283,6 +284,22 @@ def test_it_has_nothing_else_and_takes_nothing_else(client: SyncClient) -> None:
         list(client.annotations)  # type: ignore[call-overload]
     assert {"create", "edit", "list"} <= set(dir(client.annotations))
     assert "SyncClient" in repr(client)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_call_that_is_interrupted_before_it_begins_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No coroutine that was made and is never awaited, of which Python would warn."""
+    with SyncClient("http://127.0.0.1:9", token="t") as client:
+        loop = client._loop._loop  # type: ignore[attr-defined]
+
+        def interrupted(*_: object) -> None:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.me()
+        gc.collect()
 
 
 @pytest.mark.parametrize(("source", "number"), [(WAITING, signal.SIGINT), (FORKED, None)], ids=["Ctrl-C", "fork"])

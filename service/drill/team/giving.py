@@ -27,7 +27,7 @@ def check_assignments(record: Record, look: Look, user_ids: Mapping[str, str]) -
             yield from _assignment(record, seen, given, survey, user_ids)
     for key in found.keys() - record.assignments.keys():
         yield violation(Broken.GIVEN, key, "It is there, and no answer gave it to anybody.", [survey])
-    yield from _places(record, found, survey)
+    yield from _places(record, found, survey, user_ids)
 
 
 def check_given(deed: Deed, user_ids: Mapping[str, str]) -> Iterator[Violation]:
@@ -60,13 +60,15 @@ def _assignment(
         yield violation(Broken.HALF, seen.id, says, [*given, *reviews, survey])
 
 
-def _places(record: Record, found: Mapping[str, Seen], survey: Deed) -> Iterator[Violation]:
+def _places(
+    record: Record, found: Mapping[str, Seen], survey: Deed, user_ids: Mapping[str, str]
+) -> Iterator[Violation]:
     having: dict[tuple[str, str], list[str]] = defaultdict(list)
     had: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for key, seen in found.items():
         document, task = seen.document_id, seen.members["task"]
         had[document, seen.members["user_id"], task].append(key)
-        if seen.members["state"] != "skipped":
+        if seen.members["state"] != "skipped" and not _is_taken_up_again(record, seen, user_ids):
             having[document, task].append(key)
     for (document, user, task), keys in had.items():
         if len(keys) > 1:
@@ -77,6 +79,16 @@ def _places(record: Record, found: Mapping[str, Seen], survey: Deed) -> Iterator
         if len(keys) > most:
             says = f"{len(keys)} people have it to {task}, expected {most} at the most."
             yield violation(Broken.GIVEN, document, says, [*_given(record, keys), survey])
+
+
+def _is_taken_up_again(record: Record, seen: Seen, user_ids: Mapping[str, str]) -> bool:
+    """Tell if who had skipped a review has adjudicated its document all the same.
+
+    They have done it then, beside whoever was given it meanwhile.
+    """
+    told = [one.members["state"] for deed in record.updates.get(seen.id, []) for one in seen_in(deed)]
+    reviews = record.adjudications.get(seen.document_id, []) if seen.members["task"] == "review" else []
+    return "skipped" in told and any(user_ids[deed.client] == seen.members["user_id"] for deed in reviews)
 
 
 def _given(record: Record, keys: list[str]) -> list[Deed]:

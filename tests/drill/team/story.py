@@ -190,8 +190,11 @@ class Story:
         self.things["annotations"][key] = decided
         self._changed("annotations", reject)["status"] = "rejected"
         for given in self.things["assignments"].values():
-            if given["task"] == "review" and given["state"] in STATES[:2]:
-                given |= {"state": "done", "version": given["version"] + 1}
+            if (given["task"], given["document_id"]) != ("review", "doc_1") or given["state"] == "done":
+                continue
+            if given["user_id"] == USERS[REVIEWER] or given["state"] in STATES[:2]:
+                state = "done" if given["user_id"] == USERS[REVIEWER] else "skipped"
+                given |= {"state": state, "version": given["version"] + 1}
         sent = {"decided": [{"take": take}], "reject": [reject]}
         return self.deed(
             "create", "adjudication", REVIEWER, [document, decided], sent=sent, stamp="adjudicated", document_id="doc_1"

@@ -14,20 +14,6 @@ from service.drill.violation import Broken
 from tests.drill.team.story import FIRST, PROJECT, REVIEWER, SECOND, THIRD, USERS, Story, answer_with
 
 
-@pytest.fixture
-def story() -> Story:
-    """Return a project in which everybody has done something."""
-    one = Story()
-    one.annotate("ann_1")
-    one.annotate("ann_2", SECOND)
-    one.annotate("ann_3", THIRD, label="blue")
-    one.extract("ext_1")
-    one.annotate("ann_4", extraction_id="ext_1", verdict="corrected")
-    one.next("asg_1")
-    one.next("asg_2", SECOND)
-    return one
-
-
 def test_a_healthy_round_passes(story: Story) -> None:
     """Marks, labels, assignments, a review, guests, a transaction, and all of it sent again."""
     story.several("ann_5", "ann_6")
@@ -215,59 +201,6 @@ def test_a_document_is_adjudicated_once(story: Story) -> None:
     story.adjudicate("ann_8", take="ann_1", reject="ann_3")
     story.look()
     assert Broken.DUPLICATED in story.broken()
-
-
-def test_a_document_is_given_to_no_more_people_than_the_project_wants(story: Story) -> None:
-    """Two have it; who skipped it does not count."""
-    story.state("asg_1", "skipped")
-    story.next("asg_3", THIRD)
-    healthy = copy.deepcopy(story)
-    healthy.look()
-    assert healthy.broken() == set()
-    story.next("asg_4", "annotator-4")
-    story.look()
-    assert story.broken() == {Broken.GIVEN}
-
-
-def test_a_document_is_given_to_nobody_twice(story: Story) -> None:
-    """Not even to who skipped it."""
-    story.state("asg_1", "skipped")
-    story.next("asg_3", FIRST)
-    story.look()
-    assert story.broken() == {Broken.GIVEN}
-
-
-def test_a_document_is_reviewed_by_one(story: Story) -> None:
-    """At a time."""
-    story.next("asg_3", REVIEWER, "review", document="doc_2")
-    story.next("asg_4", "reviewer-2", "review", document="doc_2")
-    story.look()
-    assert story.broken() == {Broken.GIVEN}
-
-
-def test_an_assignment_that_nobody_was_given_is_told(story: Story) -> None:
-    """It came of nothing."""
-    story.things["assignments"]["asg_x"] = story.things["assignments"]["asg_1"] | {
-        "id": "asg_x",
-        "document_id": "doc_2",
-    }
-    story.look()
-    assert story.broken() == {Broken.GIVEN}
-
-
-def test_the_document_of_somebody_else_is_not_given(story: Story) -> None:
-    """Who asks is told what they have themselves."""
-    story.deed("create", "next", THIRD, story.things["assignments"]["asg_1"], sent={"task": "annotate"})
-    story.look()
-    assert Broken.GIVEN in story.broken()
-
-
-def test_a_state_that_is_forgotten_is_told(story: Story) -> None:
-    """It was done, and is in progress, with the version of what is done."""
-    story.state("asg_1", "done")
-    story.things["assignments"]["asg_1"]["state"] = "in_progress"
-    story.look()
-    assert Broken.VALUE in story.broken()
 
 
 def visit(story: Story, *, is_let_in: bool) -> Deed:
