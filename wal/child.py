@@ -12,7 +12,7 @@ import msgspec
 
 from wal import child_main
 from wal.archive import ArchiveJob, Written
-from wal.child_main import Answer, Failure
+from wal.child_job import Answer, Failure
 from wal.compaction import Compacted, Job
 from wal.errors import CompactionError
 from wal.segment import first_sequence
