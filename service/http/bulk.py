@@ -8,7 +8,7 @@ from collections.abc import Generator
 import msgspec
 from aiohttp import web
 
-from service.commands import IdempotencyKey
+from service.commands import IdempotencyKey, Outcome
 from service.errors import DomainError, MalformedError, RawProblem, TooLargeError, encode_problem
 from service.exports import Dangling, EndRestore
 from service.http import examples
@@ -165,7 +165,7 @@ class _Loading:
         steps = await self._take(known)
         if not steps:
             return False
-        outcome = await call.engine.submit(self._command(steps))
+        outcome = await self._submit(steps)
         loaded = _decode(outcome.body)
         self._left = steps[loaded.lines :] + self._left
         self._lines += loaded.lines
@@ -177,6 +177,18 @@ class _Loading:
         # Chunks that change nothing wait for nothing: others must have their turn all the same.
         await asyncio.sleep(0)
         return True
+
+    async def _submit(self, steps: tuple[Step, ...]) -> Outcome:
+        """Carry lines out. While they become durable, those that come next are read as far as they are here."""
+        submitting = asyncio.ensure_future(self._call.engine.submit(self._command(steps)))
+        try:
+            await asyncio.sleep(0)
+            lines = self._source.arrived(self._limits.bulk_chunk_lines - len(self._left))
+            self._left += await in_slices(self._steps(lines))
+        except BaseException:
+            submitting.cancel()
+            raise
+        return await submitting
 
     async def _take(self, known: int | None) -> tuple[Step, ...]:
         """Return the lines that come next: of a chunk that was answered before as many as it had."""

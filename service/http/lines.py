@@ -79,6 +79,20 @@ class Lines:
             if not await self._arrives(waits=exactly or (waits and not taken)):
                 return taken
 
+    def arrived(self, count: int) -> list[Line]:
+        """Return the next lines that are here already, `count` at most; nothing is waited for.
+
+        They are fewer if they are large together. That the body was cut is left to `take`.
+        """
+        if len(self._ready) < count and self._content.exception() is None:
+            self._split(self._content.read_nowait())
+        taken: list[Line] = []
+        size = 0
+        while self._ready and len(taken) < count and size < self._limits.bulk_chunk_bytes:
+            taken.append(self._ready.popleft())
+            size += taken[-1].size
+        return taken
+
     async def _arrives(self, *, waits: bool) -> bool:
         """Take in what arrives next; tell if anything did within a moment, or within the time of a line if `waits`."""
         loop = asyncio.get_running_loop()
@@ -103,9 +117,10 @@ class Lines:
 
     def _split(self, data: bytes) -> None:
         *whole, rest = data.split(b"\n")
+        if whole:
+            self._since = asyncio.get_running_loop().time()
         for piece in whole:
             self._end_line(piece)
-            self._since = asyncio.get_running_loop().time()
         self._size += len(rest)
         if self._size > self._limits.bulk_line_bytes:
             self._pieces.clear()
@@ -113,6 +128,11 @@ class Lines:
             self._pieces.append(rest)
 
     def _end_line(self, piece: bytes) -> None:
+        if not self._size and piece and len(piece) <= self._limits.bulk_line_bytes:
+            # Whole, as most are.
+            if not piece.isspace():
+                self._ready.append(Line(piece, len(piece)))
+            return
         size = self._size + len(piece)
         content = b"" if size > self._limits.bulk_line_bytes else b"".join((*self._pieces, piece))
         self._pieces.clear()

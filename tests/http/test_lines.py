@@ -96,6 +96,22 @@ async def test_no_more_are_taken_than_are_asked_for() -> None:
     assert await body.lines.take(2, exactly=True) == []
 
 
+async def test_what_has_arrived_is_taken_without_waiting() -> None:
+    """As many as are asked for; a line whose end is yet to come waits for it, and is whole then."""
+    body = Body()
+    assert body.lines.arrived(5) == []
+    body.arrives(b"a\nb\n\nc\nd")
+    assert contents(body.lines.arrived(2)) == [b"a", b"b"]
+    assert body.lines.arrived(0) == []
+    assert contents(body.lines.arrived(5)) == [b"c"]
+    body.arrives(b"d\ne")
+    assert contents(body.lines.arrived(5)) == [b"dd"]
+    body.content.set_exception(ConnectionResetError())
+    assert body.lines.arrived(5) == []
+    with pytest.raises(ConnectionResetError):
+        await body.lines.take(1)
+
+
 async def test_who_sends_nothing_is_refused_and_who_stops_the_server_is_not_waited_for() -> None:
     """By errors of their own."""
     with pytest.raises(TooSlowError):
