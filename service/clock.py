@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC; it prints without an offset, and faster
@@ -19,9 +20,17 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+@lru_cache(maxsize=16)
 def format_time(microseconds: int) -> str:
     """Return for example ``2026-11-23T17:53:13.123456Z``."""
-    return (_EPOCH_NAIVE + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    # Most times that are told are of this second, and those of one record are the same.
+    return (_EPOCH_NAIVE + timedelta(seconds=seconds)).isoformat()
 
 
 def parse_time(text: str) -> int:

@@ -17,12 +17,17 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = range(5 * (_SUFFIX_LENGTH - 2), -1, -10)
 _SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{{_SUFFIX_LENGTH - 1}}}")
 _COUNTER_BITS = 12
-_RANDOM_BYTES = 8
-_RANDOM_BITS = 62
 _VERSION = 0x7
 _VERSION_NAMED = 0x8
 _VARIANT = 0b10
 _UUID_BYTES = 16
+# An id is made of three parts, each of whole characters: the milliseconds alone; version, counter, variant and two of
+# the random bits; the other sixty.
+_TIME_CHARACTERS = 10
+_RANDOM_CHARACTERS = 12
+_RANDOM_BYTES = _RANDOM_CHARACTERS + 1
+_RANDOM_AHEAD = 256
+_CHARACTER_OF_BYTE = bytes(_ALPHABET[byte % len(_ALPHABET)].encode()[0] for byte in range(256))
 
 
 class IdSource:
@@ -38,14 +43,29 @@ class IdSource:
         self._random = random
         # Milliseconds and counter in one number, so that a full counter borrows from the next millisecond.
         self._tick = 0
+        self._milliseconds = -1
+        self._time = ""
+        self._tails: list[tuple[int, str]] = []
 
     def new(self, prefix: str) -> str:
         """Return a new id, for example ``doc_01jdcw3s1vf9t8v3n6y0c1qk2m``."""
         self._tick = max(self._tick + 1, self._now() // 1000 << _COUNTER_BITS)
         milliseconds, counter = divmod(self._tick, 1 << _COUNTER_BITS)
-        tail = int.from_bytes(self._random(_RANDOM_BYTES)) >> (8 * _RANDOM_BYTES - _RANDOM_BITS)
-        head = (milliseconds << 16 | _VERSION << 12 | counter) << 64
-        return f"{prefix}_{_encode(head | _VARIANT << _RANDOM_BITS | tail)}"
+        if milliseconds != self._milliseconds:
+            self._milliseconds = milliseconds
+            self._time = _encode(milliseconds << 80)[:_TIME_CHARACTERS]
+        if not self._tails:
+            self._tails = self._ahead()
+        bits, tail = self._tails.pop()
+        middle = (_VERSION << _COUNTER_BITS | counter) << 4 | _VARIANT << 2 | bits
+        return f"{prefix}_{self._time}{_PAIRS[middle >> 10]}{_PAIRS[middle & 1023]}{tail}"
+
+    def _ahead(self) -> list[tuple[int, str]]:
+        """Return the random parts of many ids: two bits, and twelve characters of five bits."""
+        random = self._random(_RANDOM_BYTES * _RANDOM_AHEAD)
+        text = random.translate(_CHARACTER_OF_BYTE).decode("ascii")
+        starts = range(0, len(random), _RANDOM_BYTES)
+        return [(random[start] & 0b11, text[start + 1 : start + _RANDOM_BYTES]) for start in starts]
 
 
 def named(prefix: str, name: bytes) -> str:

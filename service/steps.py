@@ -106,13 +106,12 @@ def step_of_line(line: bytes, sender: Sender) -> Step:
         found = bodies.decode_outer(line, Operation, sender.limits)
         if isinstance(found, Invalid):
             raise InvalidError("The line does not fit the schema.", found.errors)
-        step = _step(found, sender)
+        return _step(found, sender, line)
     except DomainError as error:
         return Step(fault=error, line=line)
-    return msgspec.structs.replace(step, line=line)
 
 
-def _step(operation: Operation, sender: Sender) -> Step:
+def _step(operation: Operation, sender: Sender, line: bytes = b"") -> Step:
     """Return a step.
 
     Raises:
@@ -122,26 +121,28 @@ def _step(operation: Operation, sender: Sender) -> Step:
     if operable is None:
         known = ", ".join(OPERABLE)
         detail = f"{operation.kind!r} found, expected one of {known}{nearest(operation.kind, list(OPERABLE))}"
-        return Step(fault=InvalidError("The operation breaks a rule.", [FieldError("/kind", detail)]))
-    errors = _form_errors(operation)
-    if errors:
-        return Step(ref=operation.ref, fault=InvalidError("The operation breaks a rule.", errors))
-    return Step(command=_command(operation, operable, sender), ref=operation.ref, names=_may_name(operation))
-
-
-def _may_name(operation: Operation) -> bool:
+        fault = InvalidError("The operation breaks a rule.", [FieldError("/kind", detail)])
+        return Step(fault=fault, line=line)
     value = bytes(operation.value)
-    # JSON has two ways to write the mark.
+    errors = _form_errors(operation, value)
+    if errors:
+        return Step(ref=operation.ref, fault=InvalidError("The operation breaks a rule.", errors), line=line)
+    command = _command(operation, value, operable, sender)
+    return Step(command=command, ref=operation.ref, names=_may_name(operation, value), line=line)
+
+
+def _may_name(operation: Operation, value: bytes) -> bool:
+    # JSON has two ways to write the mark. It may stand elsewhere too, in a note perhaps: then more is looked through.
     is_name = operation.id is not None and operation.id.startswith("@")
-    return is_name or b'"@' in value or b'"\\u0040' in value
+    return is_name or b"@" in value or b"\\u0040" in value
 
 
-def _form_errors(operation: Operation) -> list[FieldError]:
+def _form_errors(operation: Operation, value: bytes) -> list[FieldError]:
     errors = []
     is_new = operation.op in {"create", "replace"}
     if operation.id is None and operation.op != "create":
         errors.append(FieldError("/id", f"missing: {operation.op} needs the id of an entity"))
-    has_value = bytes(operation.value) != b"null"
+    has_value = value != b"null"
     if not has_value and operation.op != "delete":
         errors.append(FieldError("/value", f"missing: {operation.op} needs a value"))
     if has_value and operation.op == "delete":
@@ -157,7 +158,7 @@ def _form_errors(operation: Operation) -> list[FieldError]:
     return errors
 
 
-def _command(operation: Operation, operable: Operable, sender: Sender) -> Single:
+def _command(operation: Operation, value: bytes, operable: Operable, sender: Sender) -> Single:
     conditions = UNCONDITIONAL if operation.if_match is None else Conditions(if_match=(operation.if_match,))
     utf16 = sender.utf16 and operable.has_offsets
     kind, actor, request = operable.kind.name, sender.actor, sender.operation
@@ -170,7 +171,6 @@ def _command(operation: Operation, operable: Operable, sender: Sender) -> Single
             conditions=conditions,
             cascade=operation.cascade,
         )
-    value = bytes(operation.value)
     if operation.op == "update":
         patch = bodies.decode(value, dict[str, Any], sender.limits)
         return Update(

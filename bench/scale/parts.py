@@ -31,7 +31,7 @@ def measure(directory: Path) -> dict[str, int]:
             found["ids"] += sys.getsizeof(id_)
         found["values"] += sys.getsizeof(table._values)
         found["ids"] += sys.getsizeof(table._rows._ids)
-        found["ids to rows"] += sum(map(sys.getsizeof, table._rows._scattered._shards))
+        found["ids to rows"] += sum(map(sys.getsizeof, table._rows._scattered.shards))
         found["sequences and order"] += sys.getsizeof(table._sequences) + sys.getsizeof(table._created)
         found["decoded rows"] += sum(map(sys.getsizeof, table._kept))
         for postings in table._postings.values():

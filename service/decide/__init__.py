@@ -61,6 +61,7 @@ from service.operations import Load, Transact
 from service.reviews import Adjudicate, ChangeLabels
 
 Rule = Callable[[Context, Any], Decision]
+_WITH_OFFSETS = (Create, Replace, Update)
 
 _RULES: dict[tuple[type[Command], str], Rule] = {
     (Register, ""): register,
@@ -123,7 +124,7 @@ def decide(context: Context, command: Command) -> Decision:
         raise ImmutableError(f"{type(command).__name__} does nothing to {kind or 'this'}: see the API's description.")
     require_scope(context, command)
     context = acting(context, command.actor)
-    if isinstance(command, Create | Replace | Update) and command.utf16:
+    if isinstance(command, _WITH_OFFSETS) and command.utf16:
         rule = _converting(rule)
     if command.idempotency is None:
         return rule(context, command)

@@ -7,24 +7,12 @@ from typing import Any
 import msgspec
 
 from service.commands import LOCAL_ADMIN, Actor, CreateFor
-from service.decide.decision import Context
+from service.decide.decision import Caller, Context
 from service.decide.roles import ALLOWED, Action
 from service.errors import DomainError, ForbiddenError, GoneError, NotFoundError, UnauthenticatedError
 from service.kinds.account import UserRow
 from service.kinds.private import Tombstone
 from service.kinds.project import ProjectRole
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who asks.
-
-    Attributes:
-        user_id: None for the local administrator.
-        is_admin: May manage users.
-    """
-
-    user_id: str | None
-    is_admin: bool
 
 
 def require_caller(context: Context, actor: Actor | None) -> Caller:
@@ -33,6 +21,8 @@ def require_caller(context: Context, actor: Actor | None) -> Caller:
     Raises:
         UnauthenticatedError: Nobody is logged in, the session or the API key ended, or the account is disabled.
     """
+    if context.caller is not None:
+        return context.caller
     if actor == LOCAL_ADMIN:
         return Caller(None, is_admin=True)
     if actor is None or actor.user_id is None or (actor.session_id is None and actor.key_id is None):
@@ -56,7 +46,7 @@ def login_of(context: Context, actor: Actor) -> Any:
 
 def acting(context: Context, actor: Actor | None) -> Context:
     """Return the context in which somebody asks: by an API key they are administrators only if it has that scope."""
-    if actor is None or actor.key_id is None:
+    if actor is None or actor.key_id is None or context.caller is not None:
         return context
     key = login_of(context, actor)
     if key is not None and "admin" in key.scopes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from service.commands import Delete, Register, Update
-from service.decide.access import Caller, require_account, require_caller
+from service.decide.access import require_account, require_caller
 from service.decide.conditions import require_conditions
 from service.decide.decision import (
     CREATED,
     OK,
+    Caller,
     Context,
     Decision,
     check_read_only,

@@ -41,9 +41,9 @@ def load(context: Context, command: Load, decide: Decide) -> Decision:
         UnauthenticatedError: Nobody is logged in any more.
         KeyReusedError: The idempotency key belongs to other lines.
     """
-    require_caller(context, command.actor)
+    caller = require_caller(context, command.actor)
     refuse_reused_key(context, command)
-    inner, overlay = overlaid(context)
+    inner, overlay = overlaid(context, caller)
     chunk = _Chunk(command, context.limits)
     for place, step in enumerate(command.steps):
         try:
@@ -54,10 +54,11 @@ def load(context: Context, command: Load, decide: Decide) -> Decision:
         except DomainError as error:
             chunk.refuse(place, error)
         else:
-            if not chunk.has_room_for(decision.changes):
+            size = bytes_of(decision.changes)
+            if not chunk.has_room_for(size):
                 break
             overlay.put(decision.changes)
-            chunk.add(place, step, decision)
+            chunk.add(place, step, decision, size)
         if chunk.is_full:
             break
     fingerprint = fingerprint_of(command.fingerprint, command.steps[: chunk.lines]) if command.fingerprint else None
@@ -115,15 +116,15 @@ class _Chunk:
             limit = self._limits.bulk_refs_max
             raise TooLargeError(f"The load has {limit} names, which is the limit.", [FieldError("/ref", "too many")])
 
-    def has_room_for(self, changes: list[Change]) -> bool:
-        """Tell if changes of one more line should be in this chunk; the first line's always."""
-        return not self.changes or self._bytes + bytes_of(changes) <= self._limits.bulk_chunk_bytes
+    def has_room_for(self, size: int) -> bool:
+        """Tell if changes of one more line, of so many bytes, should be in this chunk; the first line's always."""
+        return not self.changes or self._bytes + size <= self._limits.bulk_chunk_bytes
 
-    def add(self, place: int, step: Step, decision: Decision) -> None:
-        """Take in a line that is carried out."""
+    def add(self, place: int, step: Step, decision: Decision, size: int) -> None:
+        """Take in a line that is carried out, whose changes have so many bytes."""
         self.lines += 1
         self.changes += decision.changes
-        self._bytes += bytes_of(decision.changes)
+        self._bytes += size
         self._awaited += decision.awaited
         if step.ref is not None:
             self._new[step.ref] = decision.outcome.id

@@ -40,6 +40,18 @@ class Decision(msgspec.Struct, frozen=True):
     awaited: tuple[str, ...] = ()
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks.
+
+    Attributes:
+        user_id: None for the local administrator.
+        is_admin: May manage users.
+    """
+
+    user_id: str | None
+    is_admin: bool
+
+
 class Context(msgspec.Struct, frozen=True):
     """What decisions are made on.
 
@@ -48,12 +60,15 @@ class Context(msgspec.Struct, frozen=True):
         now: Microseconds since 1970 UTC.
         limits: In force.
         plain_id: A user who is no administrator here, whatever their role: they ask by an API key without that scope.
+        caller: Who asks, where that was looked up already: once for all operations of one record, which change no
+            account, session or key.
     """
 
     state: View
     now: int
     limits: LimitSettings
     plain_id: str | None = None
+    caller: Caller | None = None
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -241,8 +241,11 @@ def resolved(context: Context, head: Head, draft: MarkDraft, author_id: str) -> 
     Raises:
         InvalidError: A rule is broken.
     """
-    fields = resolve(draft, context.state.text(draft.document_id))
-    members = {**head.members(), "document_id": draft.document_id, "status": draft.status or "proposed", **fields}
+    # One dictionary, because every mark that is made or changed comes by here.
+    members = resolve(draft, context.state.text(draft.document_id))
+    members["id"], members["version"] = head.id, head.version
+    members["created_at"], members["updated_at"] = head.created_at, head.updated_at
+    members["document_id"], members["status"] = draft.document_id, draft.status or "proposed"
     if isinstance(draft, AnnotationDraft):
         return Annotation(**members, author_id=author_id, extraction_id=draft.extraction_id, verdict=draft.verdict)
     if not isinstance(draft, ExtractionDraft):

@@ -72,7 +72,7 @@ def target_errors(
         before: What it points to already: that may stay, seen or not.
     """
     targets: dict[str, tuple[str, tuple[str, ...]]] = {}
-    errors = []
+    errors: list[FieldError] = []
     if isinstance(draft, AnnotationDraft):
         if draft.extraction_id is not None:
             targets["/extraction_id"] = (draft.extraction_id, (EXTRACTION.name,))
@@ -80,6 +80,8 @@ def target_errors(
             errors.append(FieldError("/extraction_id", "missing: a verdict is about an extraction"))
     for place, argument in enumerate(draft.arguments or ()):
         targets[f"/arguments/{place}/target"] = (argument.target, tuple(MARKS))
+    if not targets:
+        return errors
     return errors + [
         FieldError(pointer, f"{target} is not another mark on document {draft.document_id}")
         for pointer, (target, kinds) in targets.items()

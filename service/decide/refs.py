@@ -45,10 +45,10 @@ def with_ids(step: Step, command: Single, ids: Mapping[str, str]) -> Single:
     Raises:
         InvalidError: A name stands for nothing.
     """
-    if isinstance(command, Restore | EndRestore):
-        # An export tells ids alone.
+    if not step.names or isinstance(command, (Restore, EndRestore)):
+        # Most hold none, and an export tells ids alone.
         return command
-    names = names_in(command) if step.names else []
+    names = names_in(command)
     if not names:
         return command
     errors = [

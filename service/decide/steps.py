@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from service.commands import Command, Create, Replace
-from service.decide.decision import Context, Decision
+from service.decide.decision import Caller, Context, Decision
 from service.decide.refs import with_ids
 from service.errors import DomainError, FieldError
 from service.exports import Restore
@@ -21,12 +21,17 @@ from wal.change import Change
 Decide = Callable[[Context, Command], Decision]
 
 
-def overlaid(context: Context) -> tuple[Context, Overlay]:
-    """Return the context of the operations of one record, and the overlay in which their changes gather."""
+def overlaid(context: Context, caller: Caller) -> tuple[Context, Overlay]:
+    """Return the context of the operations of one record, and the overlay in which their changes gather.
+
+    Args:
+        context: Of the record.
+        caller: Who asks for all of them.
+    """
     if not isinstance(context.state, State):
         raise TypeError("operations do not hold operations")
     overlay = Overlay(context.state)
-    return msgspec.structs.replace(context, state=overlay), overlay
+    return msgspec.structs.replace(context, state=overlay, caller=caller), overlay
 
 
 def decided(context: Context, step: Step, ids: Mapping[str, str], decide: Decide) -> Decision:
@@ -74,7 +79,10 @@ def result_of(index: int, decision: Decision) -> OperationResult:
 
 def bytes_of(changes: list[Change]) -> int:
     """Return how much of a record some changes take, nearly."""
-    return sum(len(change.value or b"") + len(change.before or b"") for change in changes)
+    size = 0
+    for change in changes:
+        size += len(change.value or b"") + len(change.before or b"")
+    return size
 
 
 def deletions_in(changes: list[Change]) -> int:
@@ -83,4 +91,4 @@ def deletions_in(changes: list[Change]) -> int:
 
 
 def _has_form(command: Single) -> bool:
-    return not isinstance(command, Replace | Restore) or has_form(command.id, OPERABLE[command.kind].kind.prefix)
+    return not isinstance(command, (Replace, Restore)) or has_form(command.id, OPERABLE[command.kind].kind.prefix)

@@ -34,11 +34,11 @@ def transact(context: Context, command: Transact, decide: Decide) -> Decision:
         TooLargeError: They change more than one transaction may.
         CascadeTooLargeError: They delete more than one transaction may.
     """
-    require_caller(context, command.actor)
+    caller = require_caller(context, command.actor)
     refuse_reused_key(context, command)
     steps: tuple[Step, ...] = require_valid(command.steps)
     ids = _ids(steps)
-    inner, overlay = overlaid(context)
+    inner, overlay = overlaid(context, caller)
     results: list[OperationResult | None] = [None] * len(steps)
     changes: list[Change] = []
     size = deletions = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from service.commands import Actor, IdempotencyKey
 from service.errors import InFlightError, MalformedError
@@ -15,6 +16,7 @@ from service.http.conditions import field
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+_HEADER = istr(HEADER)
 KEY_LENGTH_MAX = 255
 # Bare, or quoted as a string of RFC 9651; the length is checked apart, for a message of its own.
 _FORM = re.compile(r'[\x21\x23-\x7e]+|"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
@@ -35,7 +37,7 @@ def key_of(request: web.Request, actor: Actor | None, body: bytes) -> Idempotenc
     Raises:
         MalformedError: The header cannot be read.
     """
-    lines = request.headers.getall(HEADER, ())
+    lines = request.headers.getall(_HEADER, ())
     if not lines:
         return None
     if len(lines) > 1:

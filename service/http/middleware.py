@@ -23,7 +23,9 @@ from service.timing import WAITED, Waited
 
 _REQUEST_ID = istr("X-Request-ID")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_ID_BYTES = 12
+_ID_DIGITS = 24
+_IDS_AHEAD = 256
+_ids: list[str] = []
 
 
 def middleware(services: Services, finishing: Finishing, endpoints: Mapping[Handler, Endpoint]) -> Middleware:
@@ -83,7 +85,10 @@ def request_id(request: web.BaseRequest) -> str:
     given = request.headers.get(_REQUEST_ID)
     if given is not None and _SANE_ID.fullmatch(given):
         return given
-    return os.urandom(_ID_BYTES).hex()
+    if not _ids:
+        random = os.urandom(_ID_DIGITS // 2 * _IDS_AHEAD).hex()
+        _ids.extend(random[start : start + _ID_DIGITS] for start in range(0, len(random), _ID_DIGITS))
+    return _ids.pop()
 
 
 def _refuse(request: web.Request, error: Exception, operation: str) -> web.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
@@ -46,6 +47,11 @@ class Index:
     is_computed: bool = False
     through: tuple[str, str] | None = None
 
+    @cached_property
+    def head(self) -> str:
+        """The member that holds the value, or the list of objects that do."""
+        return self.path.partition(".")[0]
+
     @property
     def is_filter(self) -> bool:
         """A list can ask for some of its values."""
@@ -79,12 +85,12 @@ class Kind:
 
 def terms(row: msgspec.Struct, index: Index) -> Iterable[str]:
     """Return the values under which an index finds an entity: none, one, or several of a list."""
-    head, _, rest = index.path.partition(".")
-    value: Any = getattr(row, head)
+    value: Any = getattr(row, index.head)
     if value is None:
         return ()
     if isinstance(value, str):
         return (value,)
     if isinstance(value, float):
         return (number_term(value),)
+    rest = index.path.partition(".")[2]
     return {getattr(item, rest) for item in value} if rest else set(value)

@@ -45,7 +45,10 @@ class Authors:
         table = self._tables[ANNOTATION.name]
         if before is None:
             row = table.row(key)
-            self._documents.setdefault(row.author_id, BitMap()).add(self._number(row.document_id))
+            documents = self._documents.get(row.author_id)
+            if documents is None:
+                documents = self._documents[row.author_id] = BitMap()
+            documents.add(self._number(row.document_id))
         elif table.number(key) is None and not self._is_author(before):
             documents = self._documents[before.author_id]
             documents.discard(self._number(before.document_id))

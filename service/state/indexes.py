@@ -28,7 +28,10 @@ class Postings:
 
     def add(self, value: str, row: int) -> None:
         """Note that a row has a value."""
-        self._rows.setdefault(value, BitMap()).add(row)
+        rows = self._rows.get(value)
+        if rows is None:
+            rows = self._rows[value] = BitMap()
+        rows.add(row)
 
     def discard(self, value: str, row: int) -> None:
         """Note that a row has a value no more."""
@@ -49,6 +52,10 @@ class Postings:
             self._rows[value] = rows
         else:
             known |= rows
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows.clear()
 
     def count(self, values: Iterable[str]) -> int:
         """Return how many rows have one of some values; more, if a row has several."""
@@ -75,7 +82,10 @@ class Numbers(Postings):
         """Note that a row has a number."""
         super().add(value, row)
         for edge in _edges(value):
-            self._from.setdefault(edge, BitMap()).add(row)
+            rows = self._from.get(edge)
+            if rows is None:
+                rows = self._from[edge] = BitMap()
+            rows.add(row)
 
     def discard(self, value: str, row: int) -> None:
         """Note that a row has a number no more."""

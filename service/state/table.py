@@ -61,6 +61,10 @@ class Table:
             index.name: Numbers() if index.is_range else Postings() for index in kind.indexes if not index.unique
         }
         self._unique = {index.name: Unique() for index in kind.indexes if index.unique}
+        self._looked_up = [(index, self._postings.get(index.name)) for index in kind.indexes]
+        # The row that was put last, which whoever follows what is stored asks for at once.
+        self._last_row = -1
+        self._last: Any = None
         self._frozen: list[FrozenTable] = []
 
     def __len__(self) -> int:
@@ -126,6 +130,8 @@ class Table:
         decoded = self._decoder.decode(value)
         if self.kind.keeps_rows:
             self._kept[place] = decoded
+        else:
+            self._last_row, self._last = row, decoded
         self._index(row, id, decoded)
         return before
 
@@ -157,7 +163,8 @@ class Table:
             found: dict[str, list[BitMap]] = {}
             for key, rows in self._postings[direct.name]:
                 found.setdefault(self._through(index.through, key), []).append(rows)
-            self._postings[index.name] = postings = Postings()
+            postings = self._postings[index.name]
+            postings.clear()
             for value, parts in found.items():
                 postings.unite(value, BitMap.union(BitMap(), *parts))
 
@@ -355,15 +362,25 @@ class Table:
         return self._rows.add(id)
 
     def _decoded(self, row: int) -> Any:
+        if row == self._last_row:
+            return self._last
         place = row - self._rows.base
         return self._kept[place] if self.kind.keeps_rows else self._decoder.decode(self._values[place] or b"")
 
     def _index(self, row: int, id: str, decoded: msgspec.Struct) -> None:  # noqa: A002 - as above
-        for index, value in self._terms(decoded):
-            if index.unique:
-                self._unique[index.name].hold(value, id)
+        for index, postings in self._looked_up:
+            value = getattr(decoded, index.head)
+            if value is None:
+                continue
+            if postings is None:
+                for term in terms(decoded, index):
+                    self._unique[index.name].hold(term, id)
+            elif type(value) is str:
+                # Most of them, of every entity that is put: without `terms`.
+                postings.add(value if index.through is None else self._through(index.through, value), row)
             else:
-                self._postings[index.name].add(value, row)
+                for term in terms(decoded, index):
+                    postings.add(term, row)
 
     def _reindex(self, index: Index, base: int) -> None:
         """Index rows whose snapshot was written before there was this index."""
