@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -39,7 +40,9 @@ class LoopThread:
         except concurrent.futures.CancelledError:
             raise RuntimeError("The client was closed while this call was under way.") from None
         except BaseException:
-            self._loop.call_soon_threadsafe(call.cancel)
+            # Another thread may have closed the loop meanwhile.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call.cancel)
             raise
 
     def leave(self, work: Callable[[], Awaitable[object]]) -> None:

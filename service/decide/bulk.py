@@ -17,7 +17,7 @@ from service.decide.access import require_caller
 from service.decide.decision import OK, Context, Decision
 from service.decide.idempotency import refuse_reused_key
 from service.decide.steps import Decide, bytes_of, decided, overlaid, result_of
-from service.errors import DomainError, FieldError, InvalidError, TooLargeError, UnauthenticatedError, encode_problem
+from service.errors import DomainError, FieldError, InvalidError, TooLargeError, encode_problem
 from service.operations import Load, Loaded, OperationFailure, Step, fingerprint_of
 from service.settings import LimitSettings
 from wal.change import Change
@@ -48,9 +48,7 @@ def load(context: Context, command: Load, decide: Decide) -> Decision:
     for place, step in enumerate(command.steps):
         try:
             chunk.require_name(step)
-            decision = decided(inner, step, chunk.ids, decide)
-        except UnauthenticatedError:
-            raise
+            decision = decided(inner, step, command.actor, chunk.ids, decide)
         except DomainError as error:
             chunk.refuse(place, error)
         else:

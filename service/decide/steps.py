@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from service.commands import Command, Create, Replace
+from service.commands import Actor, Command, Create, Replace
 from service.decide.decision import Caller, Context, Decision
 from service.decide.refs import with_ids
 from service.errors import DomainError, FieldError
@@ -34,12 +34,13 @@ def overlaid(context: Context, caller: Caller) -> tuple[Context, Overlay]:
     return msgspec.structs.replace(context, state=overlay, caller=caller), overlay
 
 
-def decided(context: Context, step: Step, ids: Mapping[str, str], decide: Decide) -> Decision:
+def decided(context: Context, step: Step, actor: Actor | None, ids: Mapping[str, str], decide: Decide) -> Decision:
     """Return what an operation does.
 
     Args:
         context: With what those before it have changed.
         step: The operation.
+        actor: Who asks for all of them.
         ids: What names stand for.
         decide: Decides a command.
 
@@ -51,6 +52,9 @@ def decided(context: Context, step: Step, ids: Mapping[str, str], decide: Decide
     if step.command is None:
         raise AssertionError("an operation without a fault does something")
     command = with_ids(step, step.command, ids)
+    if command.actor != actor:
+        # Who asks was looked up once, for all of them.
+        raise AssertionError("an operation is its record's actor's")
     try:
         return decide(context, command)
     except DomainError as error:

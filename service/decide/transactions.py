@@ -44,7 +44,7 @@ def transact(context: Context, command: Transact, decide: Decide) -> Decision:
     size = deletions = 0
     for place in in_order(steps):
         try:
-            decision = decided(inner, steps[place], ids, decide)
+            decision = decided(inner, steps[place], command.actor, ids, decide)
         except DomainError as error:
             raise _of_operation(place, error) from error
         changes += decision.changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import msgspec
 from aiohttp import web
@@ -183,19 +183,27 @@ class _Loading:
         submitting = asyncio.ensure_future(self._call.engine.submit(self._command(steps)))
         try:
             await asyncio.sleep(0)
-            lines = self._source.arrived(self._limits.bulk_chunk_lines - len(self._left))
-            self._left += await in_slices(self._steps(lines))
+            limits = self._limits
+            lines = self._source.arrived(
+                limits.bulk_chunk_lines - len(self._left), limits.bulk_chunk_bytes - _bytes_of(self._left)
+            )
+            ahead = await in_slices(self._steps(lines))
         except BaseException:
             submitting.cancel()
+            await asyncio.gather(submitting, return_exceptions=True)
             raise
+        self._left += ahead
         return await submitting
 
     async def _take(self, known: int | None) -> tuple[Step, ...]:
         """Return the lines that come next: of a chunk that was answered before as many as it had."""
-        count = known or self._limits.bulk_chunk_lines
-        steps, self._left = self._left[:count], self._left[count:]
-        if len(steps) < count:
-            lines = await self._source.take(count - len(steps), waits=not steps, exactly=known is not None)
+        count, room = known or self._limits.bulk_chunk_lines, self._limits.bulk_chunk_bytes
+        # Not by number alone: of large lines few are kept, and all that are submitted are digested at once.
+        taken = min(count, len(self._left)) if known else _within(self._left[:count], room)
+        steps, self._left = self._left[:taken], self._left[taken:]
+        room -= _bytes_of(steps)
+        if not self._left and len(steps) < count and (known or room > 0):
+            lines = await self._source.take(count - len(steps), bytes_max=room, waits=not steps, exactly=bool(known))
             steps += await in_slices(self._steps(lines))
         return steps
 
@@ -233,6 +241,20 @@ class _Loading:
             # Where the next request begins is known only to who reads on.
             self._results.response.force_close()
         return await self._results.end(msgspec.json.encode(LoadFailed(msgspec.Raw(encode_problem(failure)))))
+
+
+def _bytes_of(steps: Sequence[Step]) -> int:
+    return sum(len(step.line) for step in steps)
+
+
+def _within(steps: Sequence[Step], bytes_max: int) -> int:
+    """Return how many of some steps have so many bytes together, but for the last one."""
+    size = 0
+    for count, step in enumerate(steps):
+        if size >= bytes_max:
+            return count
+        size += len(step.line)
+    return len(steps)
 
 
 ENDPOINTS = (

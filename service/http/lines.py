@@ -51,7 +51,7 @@ class Lines:
         self._ended = False
         self._since = 0.0
 
-    async def take(self, count: int, *, waits: bool = True, exactly: bool = False) -> list[Line]:
+    async def take(self, count: int, *, bytes_max: int, waits: bool = True, exactly: bool = False) -> list[Line]:
         """Return the next lines; none at the end.
 
         They are fewer than `count` if the body ends, if they are large together, or if nothing more arrives for a
@@ -59,8 +59,9 @@ class Lines:
 
         Args:
             count: At most.
+            bytes_max: Of them together, but for the last one.
             waits: The first one is waited for longer than a moment.
-            exactly: They are fewer only if the body ends.
+            exactly: They are fewer only if the body ends, however large they are.
 
         Raises:
             TooSlowError: A line did not arrive in time.
@@ -71,7 +72,7 @@ class Lines:
         taken: list[Line] = []
         size = 0
         while True:
-            while self._ready and len(taken) < count and (exactly or size < self._limits.bulk_chunk_bytes):
+            while self._ready and len(taken) < count and (exactly or size < bytes_max):
                 taken.append(self._ready.popleft())
                 size += taken[-1].size
             if self._ready or len(taken) == count or self._ended:
@@ -79,16 +80,18 @@ class Lines:
             if not await self._arrives(waits=exactly or (waits and not taken)):
                 return taken
 
-    def arrived(self, count: int) -> list[Line]:
-        """Return the next lines that are here already, `count` at most; nothing is waited for.
+    def arrived(self, count: int, bytes_max: int) -> list[Line]:
+        """Return the next lines that are here already; nothing is waited for. That the body was cut is left to `take`.
 
-        They are fewer if they are large together. That the body was cut is left to `take`.
+        Args:
+            count: At most.
+            bytes_max: Of them together, but for the last one.
         """
         if len(self._ready) < count and self._content.exception() is None:
             self._split(self._content.read_nowait())
         taken: list[Line] = []
         size = 0
-        while self._ready and len(taken) < count and size < self._limits.bulk_chunk_bytes:
+        while self._ready and len(taken) < count and size < bytes_max:
             taken.append(self._ready.popleft())
             size += taken[-1].size
         return taken

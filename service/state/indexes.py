@@ -104,6 +104,11 @@ class Numbers(Postings):
             higher.update(*parts.get(edge, ()))
             self._from.setdefault(edge, BitMap()).update(higher)
 
+    def clear(self) -> None:
+        """Forget all rows."""
+        super().clear()
+        self._from.clear()
+
     def count_from(self, bound: float) -> int:
         """Return how many rows have a number not less than a bound, or some more."""
         return len(self._from.get(_thousandth(bound) // _BIN * _BIN, _EMPTY))

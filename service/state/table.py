@@ -380,7 +380,7 @@ class Table:
                 postings.add(value if index.through is None else self._through(index.through, value), row)
             else:
                 for term in terms(decoded, index):
-                    postings.add(term, row)
+                    postings.add(term if index.through is None else self._through(index.through, term), row)
 
     def _reindex(self, index: Index, base: int) -> None:
         """Index rows whose snapshot was written before there was this index."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,6 +31,37 @@ class FillingEngine(FakeEngine):
             raise self.error
         body = msgspec.json.encode(Loaded(len(command.steps), 0, [], {}))
         return Outcome(status=200, body=body, sequence=7)
+
+
+class OneByOneEngine(FakeEngine):
+    """Carries out one line at a time, as if no more had room in a record."""
+
+    async def submit(self, command: Command) -> Outcome:
+        """Carry out the first line."""
+        self.commands.append(command)
+        return Outcome(status=200, body=msgspec.json.encode(Loaded(1, 0, [], {})), sequence=7)
+
+
+async def test_of_large_lines_few_are_kept() -> None:
+    """What is read ahead is limited in bytes too: however many lines arrive, none piles up."""
+    engine = OneByOneEngine()
+    async with serve(engine, {"limits": {"bulk_chunk_bytes": 1024, "bulk_chunk_lines": 50}}) as client:
+        answer = await load(
+            Member(client, "any"), lines_of(*[create("document", title="x" * 900, text="y" * 900)] * 40)
+        )
+    assert msgspec.json.decode(answer.data.splitlines()[-1])["lines"] == 40
+    assert [len(command.steps) for command in engine.commands if isinstance(command, Load)] == [1] * 40
+
+
+async def test_what_fails_while_lines_are_read_ahead_is_told_once() -> None:
+    """Of the chunk that failed and of the line behind it, nothing is left behind that nobody asks for."""
+    engine = FillingEngine(NoRoomError("full"))
+    async with serve(engine, {"limits": {"bulk_chunk_lines": 2}}) as client:
+        said: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+        await load(Member(client, "any"), lines_of(*[create("document")] * 9))
+        gc.collect()
+    assert said == []
 
 
 async def test_what_ends_a_load_is_told_in_its_last_line() -> None:

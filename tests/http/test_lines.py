@@ -47,6 +47,14 @@ class Body:
         """Let something arrive."""
         self.content.feed_data(data)
 
+    async def take(self, count: int, **more: bool) -> list[Line]:
+        """Take lines, however large they are together."""
+        return await self.lines.take(count, bytes_max=2**30, **more)
+
+    def arrived(self, count: int, bytes_max: int = 2**30) -> list[Line]:
+        """Take lines that are here."""
+        return self.lines.arrived(count, bytes_max)
+
     def ends(self) -> None:
         """Let the body end."""
         self.content.feed_eof()
@@ -72,8 +80,10 @@ async def test_lines_are_the_same_however_they_arrive(seed: int) -> None:
             body.ends()
             break
         if chance.random() < 0.1:
-            taken += await body.lines.take(chance.randrange(1, 5), waits=False)
-    while more := await body.lines.take(7):
+            taken += await body.take(chance.randrange(1, 5), waits=False)
+        if chance.random() < 0.1:
+            taken += body.arrived(chance.randrange(5))
+    while more := await body.take(7):
         taken += more
     expected = [line for line in wanted if line]
     assert [line.size for line in taken] == [len(line) for line in expected]
@@ -85,39 +95,49 @@ async def test_no_more_are_taken_than_are_asked_for() -> None:
     """The others are the next ones; when nothing comes for a moment those that came go on."""
     body = Body()
     body.arrives(b"a\nb\nc\nd")
-    assert contents(await body.lines.take(2)) == [b"a", b"b"]
-    assert contents(await body.lines.take(2)) == [b"c"]
-    assert await body.lines.take(2, waits=False) == []
-    waiting = asyncio.create_task(body.lines.take(2, exactly=True))
+    assert contents(await body.take(2)) == [b"a", b"b"]
+    assert contents(await body.take(2)) == [b"c"]
+    assert await body.take(2, waits=False) == []
+    waiting = asyncio.create_task(body.take(2, exactly=True))
     await asyncio.sleep(0.1)
     body.arrives(b"\ne\n")
     assert contents(await waiting) == [b"d", b"e"]
     body.ends()
-    assert await body.lines.take(2, exactly=True) == []
+    assert await body.take(2, exactly=True) == []
 
 
 async def test_what_has_arrived_is_taken_without_waiting() -> None:
     """As many as are asked for; a line whose end is yet to come waits for it, and is whole then."""
     body = Body()
-    assert body.lines.arrived(5) == []
+    assert body.arrived(5) == []
     body.arrives(b"a\nb\n\nc\nd")
-    assert contents(body.lines.arrived(2)) == [b"a", b"b"]
-    assert body.lines.arrived(0) == []
-    assert contents(body.lines.arrived(5)) == [b"c"]
+    assert contents(body.arrived(2)) == [b"a", b"b"]
+    assert body.arrived(0) == []
+    assert contents(body.arrived(5)) == [b"c"]
     body.arrives(b"d\ne")
-    assert contents(body.lines.arrived(5)) == [b"dd"]
+    assert contents(body.arrived(5)) == [b"dd"]
     body.content.set_exception(ConnectionResetError())
-    assert body.lines.arrived(5) == []
+    assert body.arrived(5) == []
     with pytest.raises(ConnectionResetError):
-        await body.lines.take(1)
+        await body.take(1)
+
+
+async def test_large_lines_are_taken_one_by_one() -> None:
+    """The last one may go beyond what they have together; where there is no room, none is taken."""
+    body = Body()
+    body.arrives(b"\n".join([b"x" * 600] * 4 + [b""]))
+    assert len(await body.lines.take(9, bytes_max=601)) == 2
+    assert len(body.arrived(9, 600)) == 1
+    assert body.arrived(9, 0) == []
+    assert len(body.arrived(9, 1)) == 1
 
 
 async def test_who_sends_nothing_is_refused_and_who_stops_the_server_is_not_waited_for() -> None:
     """By errors of their own."""
     with pytest.raises(TooSlowError):
-        await Body(0.05).lines.take(1)
+        await Body(0.05).take(1)
     body = Body()
-    waiting = asyncio.create_task(body.lines.take(1))
+    waiting = asyncio.create_task(body.take(1))
     await asyncio.sleep(0)
     body.services.gate.stop()
     with pytest.raises(StoppingError):
@@ -135,7 +155,7 @@ async def test_a_line_that_trickles_is_refused() -> None:
 
     trickling = asyncio.create_task(trickle())
     with pytest.raises(DomainError):
-        await body.lines.take(1)
+        await body.take(1)
     trickling.cancel()
 
 
@@ -145,4 +165,4 @@ async def test_a_body_that_is_cut_has_no_end() -> None:
     body.arrives(b"a\nb")
     body.content.set_exception(web.RequestPayloadError("cut"))
     with pytest.raises(web.RequestPayloadError):
-        await body.lines.take(5)
+        await body.take(5)

@@ -1,5 +1,6 @@
 """Ids."""
 
+import os
 import uuid
 
 import pytest
@@ -37,6 +38,28 @@ def test_ids_increase_whatever_the_clock_does(times: list[int]) -> None:
     source = IdSource(lambda: next(clock))
     made = [source.new("ann") for _ in times]
     assert made == sorted(set(made))
+
+
+def test_62_bits_of_an_id_are_those_that_the_source_of_randomness_gave() -> None:
+    """Each once, whatever was made ahead: two of the first byte, five of each of the twelve others."""
+    given = bytearray()
+
+    def random(count: int) -> bytes:
+        fresh = os.urandom(count)
+        given.extend(fresh)
+        return fresh
+
+    source = IdSource(lambda: 5_000_000, random)
+    found = [decoded(source.new("ann").split("_")[1]).int & 2**62 - 1 for _ in range(600)]
+    expected = []
+    for start in range(0, len(given), 13):
+        bits = given[start] & 0b11
+        for byte in given[start + 1 : start + 13]:
+            bits = bits << 5 | byte & 0b11111
+        expected.append(bits)
+    assert len(expected) >= 600
+    assert len(set(found)) == 600
+    assert set(found) <= set(expected)
 
 
 def test_more_ids_in_a_millisecond_than_the_counter_holds_still_increase() -> None:

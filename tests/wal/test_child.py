@@ -95,3 +95,9 @@ async def test_whatever_a_child_trips_over_is_told_and_it_ends_in_order() -> Non
     assert b"ValueError" in await asyncio.to_thread(process.stdout.readline)
     assert await asyncio.to_thread(process.wait, 30) == 1
     assert process.communicate()[1] == b""
+
+
+def test_a_child_gives_way_before_it_imports_what_takes_time() -> None:
+    """What its module needs is the standard library's, and is there in a moment."""
+    source = "import sys, wal.child_main; sys.exit('msgspec' in sys.modules or 'wal.compaction' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", source], timeout=30, check=False).returncode == 0

@@ -42,7 +42,15 @@ def test_who_skipped_a_review_may_adjudicate_all_the_same(story: Story) -> None:
     story.state("asg_3", "skipped")
     story.next("asg_4", "reviewer-2", "review")
     story.state("asg_4", "done")
-    unskipped = copy.deepcopy(story)
+    unskipped, unasked = copy.deepcopy(story), Story()
+    for key in ("ann_1", "ann_2"):
+        unasked.annotate(key)
+    unasked.next("asg_3", REVIEWER, "review")
+    unasked.next("asg_4", "reviewer-2", "review")
+    unasked.state("asg_4", "done")
+    unasked.adjudicate("ann_7", take="ann_1", reject="ann_2")
+    unasked.look()
+    assert unasked.broken() == {Broken.GIVEN}
     story.adjudicate("ann_7", take="ann_1", reject="ann_2")
     story.look()
     assert story.broken() == set()
