@@ -7,7 +7,7 @@ of it waits until it is durable, refusals too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import accumulate, takewhile
 
 import msgspec
 
@@ -307,6 +307,7 @@ class Engine:
     def _get(self, query: commands.Get) -> tuple[Entity, int]:
         context = self._context(query.actor)
         caller = require_caller(context, query.actor)
+        context = msgspec.structs.replace(context, caller=caller)
         table = self._state.tables[query.kind]
         row, value = table.row(query.id), table.value(query.id)
         marks = [table.sequence(query.id), *self._actor_marks(query)]
@@ -358,18 +359,20 @@ class Engine:
     def _list(self, query: commands.List) -> Page:
         context = self._context(query.actor)
         caller = require_caller(context, query.actor)
+        context = msgspec.structs.replace(context, caller=caller)
         table = self._state.tables[query.kind]
-        known = [index.name for index in table.kind.indexes if index.is_filter]
-        ranges = [index.name for index in table.kind.indexes if index.is_range]
-        for name in (*query.filters, *query.at_least):
-            if name not in (ranges if name in query.at_least else known):
-                raise MalformedError(f"{name!r} is no filter of {query.kind}s; these are: {', '.join(known + ranges)}.")
+        kind = table.kind
+        unknown = [*(query.filters.keys() - kind.filters), *(query.at_least.keys() - kind.ranges)]
+        if unknown:
+            served = ", ".join(kind.filters + kind.ranges)
+            raise MalformedError(f"{unknown[0]!r} is no filter of {query.kind}s; these are: {served}.")
         is_users = query.kind == "user"
         filters, any_of = (_folded(query), ()) if is_users else filters_of(context, query)
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
         only = caller.user_id or "" if is_users and not caller.is_admin else None
         rows = table.select(filters, at_least=query.at_least, since=since, until=until, only=only, any_of=any_of)
-        items, after = self._page_of(table.walk(rows, query.after, descending=query.descending), query.limit)
+        found = table.page(rows, query.after, query.limit + 1, descending=query.descending)
+        items, after = self._page_of(*found, query.limit)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)
             items = [
@@ -377,16 +380,20 @@ class Engine:
             ]
         return Page(items, after, len(rows) if query.count else None)
 
-    def _page_of(self, found: Iterator[tuple[int, bytes]], limit: int) -> tuple[list[bytes], int | None]:
-        """Return the items of a page, and the position of the last one if more follow."""
-        items: list[bytes] = []
-        size, last = 0, 0
-        for position, value in found:
-            if len(items) == limit or size >= self._limits.page_bytes:
-                return items, last
-            items.append(value)
-            size, last = size + len(value), position
-        return items, None
+    def _page_of(self, values: list[bytes], positions: list[int], limit: int) -> tuple[list[bytes], int | None]:
+        """Return the items of a page, and the position of the last one if more follow.
+
+        Args:
+            values: That could be on it, and one more if there is one.
+            positions: Theirs.
+            limit: Items of a page at most.
+        """
+        count, largest = min(len(values), limit), self._limits.page_bytes
+        if sum(map(len, values)) >= largest:
+            # An item is on it if those before it leave room, whatever its own size.
+            sizes = accumulate(map(len, values[:count]), initial=0)
+            count = min(count, sum(1 for _ in takewhile(lambda size: size < largest, sizes)))
+        return values[:count], positions[count - 1] if count < len(values) else None
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

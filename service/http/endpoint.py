@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -161,9 +161,9 @@ class Endpoint:
         return () if ANY_TYPE in found else found
 
     @cached_property
-    def parameters(self) -> frozenset[str]:
-        """The names of its parameters."""
-        return frozenset(parameter.name for parameter in self.query)
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Its parameters by their names."""
+        return {parameter.name: parameter for parameter in self.query}
 
     @property
     def tag(self) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import MultiMapping
 
 from service.commands import Actor, List, Page
 from service.errors import MalformedError
 from service.http.call import CALL
+from service.http.endpoint import JSON_TYPE, Endpoint
 from service.http.parameters import OFFSET_UNIT, parameters
 from service.http.query import Choice, Limit, Number, Parameter, Text, Texts, Time, flag
 from service.kinds.base import Kind
@@ -87,13 +88,17 @@ def query_of(
         MalformedError: A parameter is not known, or its value cannot be used.
     """
     found = parameters(request)
-    declared = request[CALL].endpoint.query if found else ()
-    filters = {one.name: one.of(found) for one in declared if isinstance(one, Filter) and one.name in found}
+    filters, at_least = dict(fixed), dict[str, float]()
+    for one in _given(request[CALL].endpoint, found):
+        if isinstance(one, Filter):
+            filters[one.name] = one.of(found)
+        elif isinstance(one, Bound) and (bound := one.of(found)) is not None:
+            at_least[one.field] = bound
     query = List(
         actor=actor,
         kind=kind.name,
-        filters=filters | dict(fixed),
-        at_least=_at_least(declared, found),
+        filters=filters,
+        at_least=at_least,
         created_at_ge=_SINCE.of(found),
         created_at_lt=_UNTIL.of(found),
         descending=_SORT.of(found),
@@ -110,10 +115,18 @@ def respond(request: web.Request, query: List, page: Page) -> web.Response:
     cursor = None if page.next is None else _cursor(page.next, _scope(query))
     total = b"" if page.total is None else b',"total":%d' % page.total
     body = b'{"items":[%b],"next":%b%b}' % (b",".join(page.items), msgspec.json.encode(cursor), total)
-    response = web.Response(body=body, content_type="application/json")
+    headers = {hdrs.CONTENT_TYPE: JSON_TYPE}
     if cursor is not None:
-        response.headers["Link"] = f'<{request.rel_url.update_query(cursor=cursor)}>; rel="next"'
-    return response
+        headers[hdrs.LINK] = f'<{_next_page(request, cursor)}>; rel="next"'
+    return web.Response(body=body, headers=headers)
+
+
+def _next_page(request: web.Request, cursor: str) -> str:
+    """Return where the next page is: what was asked for, with another cursor."""
+    # As it was sent, and quoted. Nothing of a cursor needs to be.
+    url, own = request.rel_url, f"{_CURSOR.name}="
+    kept = [part for part in url.raw_query_string.split("&") if part and not part.startswith(own)]
+    return f"{url.raw_path}?{'&'.join([*kept, own + cursor])}"
 
 
 def _scope(query: List) -> bytes:
@@ -137,6 +150,6 @@ def _position(cursor: str, scope: bytes) -> int:
     return decoded.position
 
 
-def _at_least(declared: Iterable[Parameter], found: MultiMapping[str]) -> dict[str, float]:
-    values = ((one.field, one.of(found)) for one in declared if isinstance(one, Bound))
-    return {name: value for name, value in values if value is not None}
+def _given(endpoint: Endpoint, found: MultiMapping[str]) -> Iterable[Parameter]:
+    """Return the parameters of an endpoint that are given, each once: of many that there are, few."""
+    return map(endpoint.parameters.__getitem__, dict.fromkeys(found))

@@ -82,6 +82,16 @@ class Kind:
     keeps_rows: bool = False
     has_history: bool = True
 
+    @cached_property
+    def filters(self) -> tuple[str, ...]:
+        """The names by whose values a list can be filtered."""
+        return tuple(index.name for index in self.indexes if index.is_filter)
+
+    @cached_property
+    def ranges(self) -> tuple[str, ...]:
+        """The names that a list can ask a least value of."""
+        return tuple(index.name for index in self.indexes if index.is_range)
+
 
 def terms(row: msgspec.Struct, index: Index) -> Iterable[str]:
     """Return the values under which an index finds an entity: none, one, or several of a list."""

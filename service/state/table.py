@@ -248,10 +248,21 @@ class Table:
 
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
+        base, values, created = self._rows.base, self._values, self._created
         for row in self._backward(rows, after) if descending else self._forward(rows, after):
-            value = self._values[row - self._rows.base]
+            value = values[row - base]
             if value is not None:
-                yield self._created[row - self._rows.base], value
+                yield created[row - base], value
+
+    def page(
+        self, rows: BitMap, after: int | None, count: int, *, descending: bool = False
+    ) -> tuple[list[bytes], list[int]]:
+        """Return what `walk` yields first, `count` at most: the values, and the positions; every list asks for it."""
+        walked = self._backward(rows, after) if descending else self._forward(rows, after)
+        base, values, created = self._rows.base, self._values, self._created
+        found = [row - base for row in islice(walked, count)]
+        # Rows that were selected are alive.
+        return [values[place] or b"" for place in found], [created[place] for place in found]
 
     def ids(self, rows: Iterable[int]) -> list[str]:
         """Return the ids of rows, in order."""
