@@ -28,6 +28,8 @@ from wal.state import State
 
 SALT_BYTES = 16
 _SALTS_AHEAD = 256
+_LONE_BATCHES = 8
+"""After so many batches of a single record the next one does not wait for others."""
 
 
 class Sealed(NamedTuple):
@@ -117,6 +119,7 @@ class Log:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._busy = False
         self._batch_began = 0.0
+        self._lone = 0
         self._closed = False
         self._salts: list[bytes] = []
         store.on_end(self._poison_once)
@@ -309,8 +312,12 @@ class Log:
         self._queue.append(entry)
         if not self._busy:
             self._busy = True
-            # Not at once: what else is ready in this turn of the loop shares the sync.
-            self._loop.call_soon(self._start_batch)
+            if self._lone >= _LONE_BATCHES:
+                # A client alone: nobody else's record is on its way.
+                self._start_batch()
+            else:
+                # Not at once: what else is ready in this turn of the loop shares the sync.
+                self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
         self._batch_began = self._loop.time()
@@ -320,6 +327,7 @@ class Log:
             return
         while self._queue and self._queue[0].type == RecordType.TRANSACTION:
             batch.append(self._queue.popleft())
+        self._lone = self._lone + 1 if len(batch) == 1 else 0
         self._store.append(batch, partial(self._done, batch))
 
     def _done(self, batch: Sequence[Entry], error: BaseException | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import threading
+import time
 
 import msgspec
 import pytest
@@ -54,6 +55,27 @@ async def test_what_is_ready_together_shares_one_write_and_one_sync() -> None:
     sequences = [run.put(100) for _ in range(64)]
     await asyncio.gather(*(run.log.wait(sequence) for sequence in reversed(sequences)))
     assert disk.operations[len(before) :] == ["write", "sync"]
+    await run.close()
+
+
+async def test_a_client_alone_waits_for_nobody_else() -> None:
+    """After some batches of one record each, the next record is written at once; where others come, they share again."""
+    disk = SimulatedDisk()
+    run = await opened(disk)
+    assert run.log is not None
+    for _ in range(8):
+        await run.log.wait(run.put(100))
+    before = len(disk.operations)
+    alone = run.put(100)
+    deadline = time.monotonic() + 30
+    while disk.operations[before:] != ["write", "sync"]:
+        assert time.monotonic() < deadline, "it waits for a turn of the loop"
+    assert run.log.durable < alone
+    await run.log.wait(alone)
+    for syncs in (2, 1):
+        before = len(disk.operations)
+        await run.log.wait([run.put(100) for _ in range(20)][-1])
+        assert disk.operations[before:] == ["write", "sync"] * syncs
     await run.close()
 
 
