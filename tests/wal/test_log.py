@@ -59,7 +59,7 @@ async def test_what_is_ready_together_shares_one_write_and_one_sync() -> None:
 
 
 async def test_a_client_alone_waits_for_nobody_else() -> None:
-    """After some batches of one record each, the next record is written at once; where others come, they share again."""
+    """After some batches of one record each the next is written at once; where others come, they share again."""
     disk = SimulatedDisk()
     run = await opened(disk)
     assert run.log is not None
