@@ -87,7 +87,7 @@ class Lines:
             count: At most.
             bytes_max: Of them together, but for the last one.
         """
-        if len(self._ready) < count and self._content.exception() is None:
+        if bytes_max > 0 and len(self._ready) < count and self._content.exception() is None:
             self._split(self._content.read_nowait())
         taken: list[Line] = []
         size = 0

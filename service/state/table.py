@@ -214,6 +214,9 @@ class Table:
         if only is not None:
             conditions.append(Condition(0, lambda: self._row_of(only)))
         rows = intersect(conditions, self._rows.alive)
+        if len(conditions) == 1 and (since is not None or until is not None):
+            # A span of rows has holes, where entities were; all other conditions tell of entities alone.
+            rows = rows & self._rows.alive
         for name, bound in (at_least or {}).items():
             rows = self._exactly(name, bound, rows)
         return rows

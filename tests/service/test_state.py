@@ -62,7 +62,10 @@ def remove(key: str) -> Change:
 def keys(table: Table, after: int | None = None, *, descending: bool = False, **filters: Any) -> list[str]:
     """List ids."""
     rows = table.select({name: value.split("|") for name, value in filters.items()})
-    found = table.walk(rows, after, descending=descending)
+    found = list(table.walk(rows, after, descending=descending))
+    for count in (1, 2, 1000):
+        page = table.page(rows, after, count, descending=descending)
+        assert list(zip(*reversed(page), strict=True)) == found[:count]
     return [msgspec.json.decode(value)["id"] for _, value in found]
 
 
