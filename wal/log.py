@@ -313,7 +313,7 @@ class Log:
         if not self._busy:
             self._busy = True
             if self._lone >= _LONE_BATCHES:
-                # A client alone: nobody else's record is on its way.
+                # A client alone, as it seems: nobody else's record is on its way.
                 self._start_batch()
             else:
                 # Not at once: what else is ready in this turn of the loop shares the sync.
@@ -328,7 +328,10 @@ class Log:
         while self._queue and self._queue[0].type == RecordType.TRANSACTION:
             batch.append(self._queue.popleft())
         self._lone = self._lone + 1 if len(batch) == 1 else 0
-        self._store.append(batch, partial(self._done, batch))
+        try:
+            self._store.append(batch, partial(self._done, batch))
+        except Exception as error:  # noqa: BLE001 - a lack of memory perhaps: nobody knows how far it came
+            self._loop.call_soon(self._poison_once, error)
 
     def _done(self, batch: Sequence[Entry], error: BaseException | None) -> None:
         if error is not None:

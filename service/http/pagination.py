@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 from aiohttp import hdrs, web
 from multidict import MultiMapping
+from yarl import URL
 
 from service.commands import Actor, List, Page
 from service.errors import MalformedError
@@ -31,6 +33,8 @@ _SINCE = Time("created_at_ge", "Only what was created then or later.")
 _UNTIL = Time("created_at_lt", "Only what was created before.")
 _PARAMETERS: tuple[Parameter, ...] = (_LIMIT, _CURSOR, _SORT, _COUNT, _SINCE, _UNTIL, OFFSET_UNIT)
 _SCOPE_BYTES = 8
+# What is no delimiter of the header field `Link`, and needs no quoting.
+_PLAIN_QUERY = re.compile(r"[A-Za-z0-9._~!$&'*+=:@/?%-]*")
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def query_of(
         MalformedError: A parameter is not known, or its value cannot be used.
     """
     found = parameters(request)
-    filters, at_least = dict(fixed), dict[str, float]()
+    filters, at_least = dict[str, tuple[str, ...]](), dict[str, float]()
     for one in _given(request[CALL].endpoint, found):
         if isinstance(one, Filter):
             filters[one.name] = one.of(found)
@@ -97,7 +101,7 @@ def query_of(
     query = List(
         actor=actor,
         kind=kind.name,
-        filters=filters,
+        filters=filters | dict(fixed),
         at_least=at_least,
         created_at_ge=_SINCE.of(found),
         created_at_lt=_UNTIL.of(found),
@@ -123,15 +127,27 @@ def respond(request: web.Request, query: List, page: Page) -> web.Response:
 
 def _next_page(request: web.Request, cursor: str) -> str:
     """Return where the next page is: what was asked for, with another cursor."""
-    # As it was sent, and quoted. Nothing of a cursor needs to be.
     url, own = request.rel_url, f"{_CURSOR.name}="
-    kept = [part for part in url.raw_query_string.split("&") if part and not part.startswith(own)]
+    sent = url.raw_query_string.split("&") if url.raw_query_string else []
+    kept = [part for part in sent if not part.startswith(own)]
+    is_known = len(sent) - len(kept) == (_CURSOR.name in parameters(request))
+    if not is_known or _PLAIN_QUERY.fullmatch(url.raw_query_string) is None:
+        # A server is sent what clients should have quoted too, and names that are quoted.
+        return str(URL(str(url)).update_query(cursor=cursor))
+    # Nothing of a cursor needs to be quoted.
     return f"{url.raw_path}?{'&'.join([*kept, own + cursor])}"
 
 
 def _scope(query: List) -> bytes:
     filters = sorted((name, sorted(values)) for name, values in query.filters.items())
-    essence = (query.kind, filters, query.at_least, query.created_at_ge, query.created_at_lt, query.descending)
+    essence = (
+        query.kind,
+        filters,
+        dict(sorted(query.at_least.items())),
+        query.created_at_ge,
+        query.created_at_lt,
+        query.descending,
+    )
     return hashlib.blake2b(msgspec.msgpack.encode(essence), digest_size=_SCOPE_BYTES).digest()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -127,6 +129,33 @@ async def test_the_link_leads_to_the_next_page(caller: Member, engine: FakeEngin
     query = await query_for(caller, engine, link)
     assert (query.after, query.filters, query.limit) == (77, {"label": ("a&b >ü",)}, 1)
     assert _link_of(await caller.call("GET", link)) == link
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ('label=x>,<https://evil.example/>;rel="next"', "label=x%3E,%3Chttps://evil.example/%3E%3Brel%3D%22next%22"),
+        ("label=a%5Cb", "label=a%5Cb"),
+        ("label=a\\b", "label=a%5Cb"),
+        ("label=a;b,c", "label=a%3Bb,c"),
+        ("c%75rsor={}&label=a", "label=a"),
+        ("cursor={}&label=a%20b", "label=a%20b"),
+    ],
+)
+async def test_the_link_is_one_link_whatever_was_sent(caller: Member, engine: FakeEngine, sent: str, told: str) -> None:
+    """What should have been quoted is; a cursor that was sent is not there again, however its name is written."""
+    label = told.partition("=")[2]
+    cursor = await next_cursor(caller, engine, f"{PATH}?label={label}")
+    # By hand: a client library quotes what it sends.
+    reader, writer = await asyncio.open_connection(caller.client.server.host, caller.client.server.port)
+    head = f"Host: test\r\nAuthorization: Bearer {caller.token}\r\nConnection: close"
+    writer.write(f"GET {PATH}?{sent.format(cursor)} HTTP/1.1\r\n{head}\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    (link,) = re.findall(r"\r\nLink: <([^<>]*)>; rel=\"next\"\r\n", answer)
+    asked = dict(part.split("=", 1) for part in link.partition("?")[2].split("&"))
+    assert asked == {"label": label, "cursor": asked["cursor"]}
+    assert (await query_for(caller, engine, link)).after == 77
 
 
 @pytest.mark.parametrize(

@@ -34,16 +34,18 @@ async def test_registration_answers_the_user_without_a_secret(anybody: Member) -
     assert b"argon2" not in answer.data
 
 
-async def test_a_list_by_time_holds_and_counts_nobody_who_was_deleted(admin: Member, anna: Member) -> None:
-    """Where the time is all that is asked for."""
-    me = (await anna.call("GET", "/v1/me")).json
+async def test_a_list_by_time_holds_and_counts_nothing_that_was_deleted(admin: Member, anna: Member) -> None:
+    """Where the time is all that is asked for: of users, and of an administrator's projects."""
+    projects = [(await admin.create("/v1/projects", name=name))["id"] for name in ("a", "b", "c")]
     await admin.create("/v1/users", email="last@example.org", name="x", password=PASSWORD)
-    assert (await admin.call("DELETE", f"/v1/users/{me['id']}")).status == 204
-    for order in ("created_at", "-created_at"):
-        for asked in ("created_at_ge=1970-01-01T00:00:00Z", "created_at_lt=9999-01-01T00:00:00Z"):
-            page = (await admin.call("GET", f"/v1/users?count=true&sort={order}&{asked}")).json
-            assert me["id"] not in [one["id"] for one in page["items"]]
-            assert page["total"] == len(page["items"]) == 2
+    for path in (f"/v1/users/{anna.id}", f"/v1/projects/{projects[1]}"):
+        assert (await admin.call("DELETE", path)).status == 204
+    for kind in ("users", "projects"):
+        for order in ("created_at", "-created_at"):
+            for asked in ("created_at_ge=1970-01-01T00:00:00Z", "created_at_lt=9999-01-01T00:00:00Z"):
+                page = (await admin.call("GET", f"/v1/{kind}?count=true&sort={order}&{asked}")).json
+                assert {anna.id, projects[1]}.isdisjoint(one["id"] for one in page["items"])
+                assert page["total"] == len(page["items"]) == 2
 
 
 @pytest.mark.parametrize("email", ["anna@example.org", "ANNA@EXAMPLE.ORG"])

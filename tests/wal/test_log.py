@@ -79,6 +79,26 @@ async def test_a_client_alone_waits_for_nobody_else() -> None:
     await run.close()
 
 
+@pytest.mark.parametrize("batches", [0, 8])
+async def test_a_batch_that_cannot_be_handed_over_poisons(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """For want of memory perhaps, at once or in the next turn of the loop: `append` returns, and `wait` tells."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    for _ in range(batches):
+        await run.log.wait(run.put(100))
+
+    def append(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(run.log._store, "append", append)
+    sequence = run.put(100)
+    with pytest.raises(OutcomeUnknownError):
+        await run.log.wait(sequence)
+    with pytest.raises(PoisonedError):
+        run.log.admit()
+    await run.close()
+
+
 async def test_batches_are_counted_once_they_are_durable() -> None:
     """How many, of how many records, and how long they took."""
     run = await opened(SimulatedDisk())
