@@ -7,8 +7,6 @@ of it waits until it is durable, refusals too.
 
 from __future__ import annotations
 
-from itertools import accumulate, takewhile
-
 import msgspec
 
 from service import commands
@@ -40,6 +38,7 @@ from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
 from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk, Load, Step
+from service.paging import page_of
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
@@ -372,28 +371,13 @@ class Engine:
         only = caller.user_id or "" if is_users and not caller.is_admin else None
         rows = table.select(filters, at_least=query.at_least, since=since, until=until, only=only, any_of=any_of)
         found = table.page(rows, query.after, query.limit + 1, descending=query.descending)
-        items, after = self._page_of(*found, query.limit)
+        items, after = page_of(*found, query.limit, self._limits.page_bytes)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)
             items = [
                 self._in_utf16(item, owner.document_id or owner.id) for item, owner in zip(items, owners, strict=True)
             ]
         return Page(items, after, len(rows) if query.count else None)
-
-    def _page_of(self, values: list[bytes], positions: list[int], limit: int) -> tuple[list[bytes], int | None]:
-        """Return the items of a page, and the position of the last one if more follow.
-
-        Args:
-            values: That could be on it, and one more if there is one.
-            positions: Theirs.
-            limit: Items of a page at most.
-        """
-        count, largest = min(len(values), limit), self._limits.page_bytes
-        if sum(map(len, values)) >= largest:
-            # An item is on it if those before it leave room, whatever its own size.
-            sizes = accumulate(map(len, values[:count]), initial=0)
-            count = min(count, sum(1 for _ in takewhile(lambda size: size < largest, sizes)))
-        return values[:count], positions[count - 1] if count < len(values) else None
 
 
 def _folded(query: commands.List) -> dict[str, tuple[str, ...]]:

@@ -22,7 +22,8 @@ from service.offsets import Utf16
 from service.state.indexes import Postings
 from service.state.state import State
 from service.state.supply import Counts
-from service.state.table import Table, created_at_of
+from service.state.table import Table
+from service.state.walking import created_at_of
 from wal.change import Change
 
 

@@ -21,22 +21,11 @@ from service.state.frozen import Allowance, FrozenTable, keep_in_all
 from service.state.indexes import Numbers, Postings, Unique
 from service.state.planner import Condition, intersect, span
 from service.state.rows import Rows
+from service.state.walking import created_at_of, walked
 from wal.block import Block
 from wal.columns import decode_numbers
 
 PREFIX_ROWS_MIN = 4096
-
-
-class _Dated(msgspec.Struct):
-    created_at: str
-
-
-_dated = msgspec.json.Decoder(_Dated)
-
-
-def created_at_of(value: bytes) -> str:
-    """Return when an entity of a served kind was created, which its JSON tells."""
-    return _dated.decode(value).created_at
 
 
 class Table:
@@ -252,7 +241,7 @@ class Table:
     def walk(self, rows: BitMap, after: int | None, *, descending: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield position of creation and value of rows in order, beginning behind the position `after`."""
         base, values, created = self._rows.base, self._values, self._created
-        for row in self._backward(rows, after) if descending else self._forward(rows, after):
+        for row in walked(rows, created, base, after, descending=descending):
             value = values[row - base]
             if value is not None:
                 yield created[row - base], value
@@ -261,9 +250,9 @@ class Table:
         self, rows: BitMap, after: int | None, count: int, *, descending: bool = False
     ) -> tuple[list[bytes], list[int]]:
         """Return what `walk` yields first, `count` at most: the values, and the positions; every list asks for it."""
-        walked = self._backward(rows, after) if descending else self._forward(rows, after)
         base, values, created = self._rows.base, self._values, self._created
-        found = [row - base for row in islice(walked, count)]
+        in_order = walked(rows, created, base, after, descending=descending)
+        found = [row - base for row in islice(in_order, count)]
         # Rows that were selected are alive.
         return [values[place] or b"" for place in found], [created[place] for place in found]
 
@@ -340,22 +329,6 @@ class Table:
 
     def _created_at(self, row: int) -> str:
         return created_at_of(self._values[row - self._rows.base] or b"")
-
-    def _forward(self, rows: BitMap, after: int | None) -> Iterable[int]:
-        start = 0 if after is None else self._from(after + 1)
-        return rows.iter_equal_or_larger(start)
-
-    def _backward(self, rows: BitMap, after: int | None) -> Iterable[int]:
-        end = len(rows) if after is None else rows.rank(self._from(after)) - self._has(rows, after)
-        return (rows[place] for place in range(end - 1, -1, -1))
-
-    def _has(self, rows: BitMap, after: int) -> int:
-        # rank counts the row itself too, and `after` is the first row that no longer belongs.
-        return int(self._from(after) in rows)
-
-    def _from(self, position: int) -> int:
-        """Return the first row that was created at a position or behind it."""
-        return self._rows.base + bisect_left(self._created, position)
 
     def _forget_prefix(self) -> None:
         """Let go of the rows before the first that is alive: what expires goes in the order in which it came."""
