@@ -57,7 +57,8 @@ async def fuzz(place: Path, seed: int, *options: str) -> Fuzzed:
         admin = {**ADMIN, "name": "Root"}
         async with aiohttp.ClientSession(server.url) as session, session.post("/v1/users", json=admin) as response:
             assert response.status == 201
-        output, code = await asyncio.to_thread(_run, server.url, place, seed, options)
+            told = {"ANNOLOG_URL": server.url, "ANNOLOG_ADMIN_ID": (await response.json())["id"]}
+        output, code = await asyncio.to_thread(_run, told, place, seed, options)
         assert server.process.poll() is None, server.stderr
         logged = "\n".join(line for line in server.stderr.splitlines() if "request failed" in line)
     finally:
@@ -68,9 +69,10 @@ async def fuzz(place: Path, seed: int, *options: str) -> Fuzzed:
     return Fuzzed(int(cases[1]), code, findings, logged)
 
 
-def _run(url: str, place: Path, seed: int, options: tuple[str, ...]) -> tuple[str, int]:
-    command = [str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG), "run", f"{url}/openapi.json"]
-    environment = {**os.environ, "ANNOLOG_URL": url, "PYTHONPATH": str(ROOT)}
+def _run(told: dict[str, str], place: Path, seed: int, options: tuple[str, ...]) -> tuple[str, int]:
+    description = f"{told['ANNOLOG_URL']}/openapi.json"
+    command = [str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG), "run", description]
+    environment = {**os.environ, **told, "PYTHONPATH": str(ROOT)}
     given = ["--seed", str(seed), "--continue-on-failure", "--no-color", *options]
     done = subprocess.run([*command, *given], cwd=place, env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr, done.returncode
