@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ from service.load.cli import load_command
 from service.log_cli import log_group
 from service.logs import configure
 from service.server import require_c_parser, serve
-from service.settings import SettingsError, Tree, load, load_with_sources
+from service.settings import Settings, SettingsError, Tree, load, load_with_sources
 from service.users_cli import user_group
 from wal.errors import DamagedError, DirectoryLockedError, UnsupportedFormatError
 from wal.file_system import FileSystem
@@ -28,6 +29,7 @@ EXIT_SETTINGS = 2
 EXIT_LOCKED = 3
 EXIT_DAMAGED = 4
 EXIT_ADDRESS = 5
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @click.group()
@@ -97,7 +99,15 @@ def run(config: Path | None, flags: Tree, file_system: FileSystem | None = None)
     except UnimportedError as error:
         _fail(EXIT_UNIMPORTED, error)
     except OSError as error:
-        _fail(EXIT_ADDRESS, error)
+        _fail(EXIT_ADDRESS, _without_room(settings) if error.errno in _NO_ROOM else error)
+
+
+def _without_room(settings: Settings) -> OSError:
+    return OSError(
+        f"There is no room on the disk of {Path(settings.data.directory).absolute()} for this start, which may have to "
+        f"write a segment of {settings.log.segment_bytes} bytes anew (log.segment_bytes). What is stored is as it was: "
+        "make room, and start again."
+    )
 
 
 def _fail(code: int, error: Exception) -> NoReturn:

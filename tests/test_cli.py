@@ -258,3 +258,27 @@ def test_a_snapshot_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
     assert "Made a snapshot at sequence" in compact(server.directory).stdout
     assert len(list((server.directory / "snapshots").glob("*.snap"))) == 2
     assert compact().returncode == 2
+
+
+FULL = """
+import errno, sys
+from wal.file_system import RealFileSystem
+from service.cli import run
+
+class Full(RealFileSystem):
+    def open(self, path, *, create=False):
+        if create and path.name == "prepared.tmp":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().open(path, create=create)
+
+run(None, {"server": {"port": 0}, "data": {"directory": sys.argv[1]}}, Full())
+"""
+
+
+def test_a_start_without_room_says_what_it_needs(tmp_path: Path) -> None:
+    """By the exit code for what cannot be used, with the directory and the setting."""
+    command = [sys.executable, "-c", FULL, str(tmp_path / "data")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 5
+    assert f"no room on the disk of {tmp_path / 'data'}" in ended.stderr
+    assert "log.segment_bytes" in ended.stderr
