@@ -6,7 +6,7 @@ with a line of JSON:
 
 - ``cpu``: the CPU seconds that it and the processes it started have used.
 - ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
-- ``callbacks``: the most CPU time of one callback since the last time, in milliseconds, and what it was (watched).
+- ``callbacks``: the callback that used most CPU time since the last time (watched; `bench.scale.callbacks.Longest`).
 
 The durable side compacts as a server does, the watched one only when it is told to.
 """
@@ -26,7 +26,7 @@ from typing import Any
 from aiohttp import web
 
 from bench.memory_log import MemoryLog, OneSyncLog
-from bench.scale.callbacks import Callbacks
+from bench.scale.callbacks import Callbacks, Longest
 from service import clock
 from service.app import make_app, make_runner, make_services
 from service.engine import Engine
@@ -91,7 +91,7 @@ def _watching(compactor: Compactor) -> Answers:
         await compactor.compact()
         return begin, time.monotonic()
 
-    async def callbacks() -> tuple[float, str]:
+    async def callbacks() -> Longest:
         return watch.take()
 
     return {"compact": compact, "callbacks": callbacks}

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.load import Target
 from bench.process import SideProcess
+from bench.scale.callbacks import Longest
 
 CLIENTS, CAPACITY_SECONDS, REST_SECONDS, EDGE_SECONDS, SHARE = 64, 5.0, 45.0, 1.0, 0.5
 Span = tuple[float, float]
@@ -31,16 +32,16 @@ def measure(directory: Path, rounds: int, rest_seconds: float = REST_SECONDS) ->
         command = [sys.executable, "-m", "bench.scale.open_loop", str(side.port), str(rate)]
         loader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         spans: dict[str, list[Span]] = {"compacting": [], "quiet": []}
-        callbacks: dict[str, list[tuple[float, str]]] = {"compacting": [], "quiet": []}
+        callbacks: dict[str, list[Longest]] = {"compacting": [], "quiet": []}
         time.sleep(rest_seconds)
         for _ in range(rounds):
             side.ask("callbacks")
             begin = time.monotonic() + EDGE_SECONDS
             time.sleep(rest_seconds)
             spans["quiet"].append((begin, time.monotonic()))
-            callbacks["quiet"].append(side.ask("callbacks"))
+            callbacks["quiet"].append(Longest(*side.ask("callbacks")))
             spans["compacting"].append(side.ask("compact"))
-            callbacks["compacting"].append(side.ask("callbacks"))
+            callbacks["compacting"].append(Longest(*side.ask("callbacks")))
         told, _ = loader.communicate()
     finally:
         side.close()
@@ -50,7 +51,7 @@ def measure(directory: Path, rounds: int, rest_seconds: float = REST_SECONDS) ->
     return {
         "rate": rate,
         "seconds": [end - begin for begin, end in spans["compacting"]],
-        "callbacks_ms": callbacks,
+        "callbacks": {name: [one._asdict() for one in longest] for name, longest in callbacks.items()},
         "latencies_ms": latencies,
         "p99_ratio": statistics.median(one["p99"] / other["p99"] for one, other in pairs),
     }

@@ -76,10 +76,14 @@ def _compaction(found: dict[str, Any]) -> Iterable[str]:
         columns = (_spread([one[key] for one in rounds], 2) for key in ("p50", "p90", "p99", "p99.9", "max"))
         yield f"| {name} | {' | '.join(columns)} |"
     yield ""
-    longest = {name: max(rounds) for name, rounds in found["callbacks_ms"].items()}
-    for name, (used, what) in longest.items():
-        yield f"Longest callback, {name}: {used:.1f} ms of CPU ({what})."
-    yield f"{_target('callback, ms', longest['compacting'][0], CALLBACK_MS)};"
+    for name, rounds in found["callbacks"].items():
+        for one in rounds:
+            yield (
+                f"Longest callback, {name}: {one['cpu_ms']:.1f} ms of CPU in {one['wall_ms']:.1f} ms, {one['faults']} "
+                f"page faults, {one['switches']} switches ({one['what']})."
+            )
+    longest = max(one["cpu_ms"] for one in found["callbacks"]["compacting"])
+    yield f"{_target('callback, ms', longest, CALLBACK_MS)};"
     yield f"{_target('p99 with compaction to without', found['p99_ratio'], P99_RATIO)}."
 
 
