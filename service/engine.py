@@ -38,7 +38,6 @@ from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
 from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk, Load, Step
-from service.paging import page_of
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
@@ -361,7 +360,8 @@ class Engine:
         context = msgspec.structs.replace(context, caller=caller)
         table = self._state.tables[query.kind]
         kind = table.kind
-        unknown = [*(query.filters.keys() - kind.filters), *(query.at_least.keys() - kind.ranges)]
+        unknown = [name for name in query.filters if name not in kind.filters]
+        unknown += [name for name in query.at_least if name not in kind.ranges]
         if unknown:
             served = ", ".join(kind.filters + kind.ranges)
             raise MalformedError(f"{unknown[0]!r} is no filter of {query.kind}s; these are: {served}.")
@@ -370,8 +370,8 @@ class Engine:
         since, until = (None if at is None else format_time(at) for at in (query.created_at_ge, query.created_at_lt))
         only = caller.user_id or "" if is_users and not caller.is_admin else None
         rows = table.select(filters, at_least=query.at_least, since=since, until=until, only=only, any_of=any_of)
-        found = table.page(rows, query.after, query.limit + 1, descending=query.descending)
-        items, after = page_of(*found, query.limit, self._limits.page_bytes)
+        bytes_max = self._limits.page_bytes
+        items, after = table.page(rows, query.after, query.limit, bytes_max, descending=query.descending)
         if query.utf16 and not is_users:
             owners = map(_owner.decode, items)
             items = [

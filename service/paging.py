@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import accumulate, takewhile
 
 
-def page_of(values: list[bytes], positions: list[int], limit: int, bytes_max: int) -> tuple[list[bytes], int | None]:
-    """Return the items of a page, and the position of the last one if more follow.
+def fitting(values: list[bytes], limit: int, bytes_max: int) -> int:
+    """Return how many of some values make a page.
 
     Args:
-        values: That could be on it, and one more if there is one.
-        positions: Theirs.
+        values: That could be on it, in order.
         limit: Items of a page at most.
         bytes_max: An item is on it if those before it have fewer bytes together, whatever its own size.
     """
@@ -18,4 +17,4 @@ def page_of(values: list[bytes], positions: list[int], limit: int, bytes_max: in
     if sum(map(len, values)) >= bytes_max:
         sizes = accumulate(map(len, values[:count]), initial=0)
         count = min(count, sum(1 for _ in takewhile(lambda size: size < bytes_max, sizes)))
-    return values[:count], positions[count - 1] if count < len(values) else None
+    return count

@@ -139,10 +139,9 @@ def _next_page(request: web.Request, cursor: str) -> str:
 
 
 def _scope(query: List) -> bytes:
-    filters = sorted((name, sorted(values)) for name, values in query.filters.items())
     essence = (
         query.kind,
-        filters,
+        [(name, sorted(query.filters[name])) for name in sorted(query.filters)],
         dict(sorted(query.at_least.items())),
         query.created_at_ge,
         query.created_at_lt,

@@ -42,10 +42,13 @@ class Parameter(ABC):
         Raises:
             MalformedError: It is given several times.
         """
-        values = found.getall(self.name, ())
+        if self.name not in found:
+            # Most of them, of every request.
+            return None
+        values = found.getall(self.name)
         if len(values) > 1:
             raise MalformedError(f"The parameter {self.name!r} is given {len(values)} times, expected once.")
-        return values[0] if values else None
+        return values[0]
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Choice(Parameter, Generic[_Value]):
         """
         value = self.single(found)
         if value is None:
-            value = self.default
+            return self.meanings[self.default]
         if value not in self.meanings:
             raise MalformedError(f"{self.name} is {value!r}, expected {' or '.join(self.meanings)}.")
         return self.meanings[value]

@@ -11,12 +11,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from pyroaring import BitMap
 
 from service.kinds.base import Index, Kind, terms
+from service.paging import fitting
 from service.state.frozen import Allowance, FrozenTable, keep_in_all
 from service.state.indexes import Numbers, Postings, Unique
 from service.state.planner import Condition, intersect, span
@@ -247,14 +248,16 @@ class Table:
                 yield created[row - base], value
 
     def page(
-        self, rows: BitMap, after: int | None, count: int, *, descending: bool = False
-    ) -> tuple[list[bytes], list[int]]:
-        """Return what `walk` yields first, `count` at most: the values, and the positions; every list asks for it."""
-        base, values, created = self._rows.base, self._values, self._created
-        in_order = walked(rows, created, base, after, descending=descending)
-        found = [row - base for row in islice(in_order, count)]
+        self, rows: BitMap, after: int | None, limit: int, bytes_max: int, *, descending: bool = False
+    ) -> tuple[list[bytes], int | None]:
+        """Return a page of what `walk` yields (`fitting`), and the position of its last row if more follow."""
+        base, created = self._rows.base, self._created
+        found = islice(walked(rows, created, base, after, descending=descending), limit + 1)
+        places = [row - base for row in found] if base else list(found)
         # Rows that were selected are alive.
-        return [values[place] or b"" for place in found], [created[place] for place in found]
+        values = cast("list[bytes]", list(map(self._values.__getitem__, places)))
+        count = fitting(values, limit, bytes_max)
+        return values[:count], None if count == len(places) else created[places[count - 1]]
 
     def ids(self, rows: Iterable[int]) -> list[str]:
         """Return the ids of rows, in order."""
@@ -271,10 +274,7 @@ class Table:
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and value of every entity; for rebuilding and comparing, not for answering."""
-        for row in self._rows.alive:
-            value = self._values[row - self._rows.base]
-            if value is not None:
-                yield self._rows.id_of(row), value
+        return map(self.entry, self._rows.alive)
 
     def look_ups(self) -> dict[tuple[str, str], list[str]]:
         """Return the ids that each index finds under each value; for comparing, not for answering."""
@@ -291,8 +291,7 @@ class Table:
     def _any_of(self, alternatives: Sequence[Mapping[str, Iterable[str]]]) -> Condition:
         parts = [[self._having(name, tuple(values)) for name, values in one.items()] for one in alternatives]
         if len(parts) == 1:
-            (only,) = parts
-            return Condition(min(one.size for one in only), lambda: intersect(only, self._rows.alive))
+            return Condition(min(one.size for one in parts[0]), lambda: intersect(parts[0], self._rows.alive))
         size = sum(min(one.size for one in part) for part in parts)
         return Condition(size, lambda: BitMap.union(*(intersect(part, self._rows.alive) for part in parts)))
 
