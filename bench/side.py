@@ -7,6 +7,7 @@ with a line of JSON:
 - ``cpu``: the CPU seconds that it and the processes it started have used.
 - ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
 - ``callbacks``: the callback that used most CPU time since the last time (watched; `bench.scale.callbacks.Longest`).
+  From the first time on all are watched, which costs a request a fifth of its time.
 
 The durable side compacts as a server does, the watched one only when it is told to.
 """
@@ -84,7 +85,7 @@ def cpu_seconds() -> float:
 
 
 def _watching(compactor: Compactor) -> Answers:
-    watch = Callbacks()
+    watches: list[Callbacks] = []
 
     async def compact() -> tuple[float, float]:
         begin = time.monotonic()
@@ -92,7 +93,9 @@ def _watching(compactor: Compactor) -> Answers:
         return begin, time.monotonic()
 
     async def callbacks() -> Longest:
-        return watch.take()
+        if not watches:
+            watches.append(Callbacks())
+        return watches[0].take()
 
     return {"compact": compact, "callbacks": callbacks}
 
