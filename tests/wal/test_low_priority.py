@@ -1,0 +1,136 @@
+"""A child of the server gives way, and gets on all the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from wal import low_priority
+from wal.low_priority import make_room, processor_of, ran_and_waited
+
+BUSY = "while True: pass"
+NOBODY = 2**22 + 1
+"""More than the kernel gives."""
+
+
+@contextmanager
+def running(*command: str) -> Iterator[int]:
+    """Run a program meanwhile; gives its process."""
+    process = subprocess.Popen(command)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.001)
+
+
+def test_a_processor_is_told_whatever_the_process_is_called(tmp_path: Path) -> None:
+    """Its name stands before it, and may look like the end of a name."""
+    program = tmp_path / "a) R 1 2 ("
+    program.write_text(f"#!{sys.executable}\n{BUSY}\n")
+    program.chmod(0o700)
+    with running(str(program)) as process:
+        for processor in os.sched_getaffinity(0):
+            os.sched_setaffinity(process, {processor})
+            wait_until(lambda: processor_of(process) == processor)  # noqa: B023 - it is called at once
+
+
+def test_who_keeps_the_server_waiting_moves_to_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever that is, for as long as the server waits, and a little longer; then it may go anywhere again."""
+    allowed = os.sched_getaffinity(0)
+    waited = [0.0]
+    waits = [1.0]
+
+    def told(process: int) -> tuple[float, float]:
+        if process != server:
+            return ran_and_waited(process)
+        waited[0] += waits[0]
+        return 0.0, waited[0]
+
+    monkeypatch.setattr(low_priority, "ran_and_waited", told)
+    monkeypatch.setattr(low_priority, "_ROUND_SECONDS", 3.0)
+    with running(sys.executable, "-c", BUSY) as server, running(sys.executable, "-c", BUSY) as own:
+        for processor in allowed:
+            waits[0] = 1.0
+            os.sched_setaffinity(server, {processor})
+            shares: list[float] = []
+            making = threading.Thread(target=lambda: shares.append(make_room(own, server, allowed)))  # noqa: B023
+            making.start()
+            wait_until(lambda: os.sched_getaffinity(own) == {processor})  # noqa: B023 - as above
+            waits[0] = 0.0
+            wait_until(lambda: os.sched_getaffinity(own) == allowed)
+            assert making.is_alive(), "not before it was over"
+            making.join()
+            assert os.sched_getaffinity(own) == allowed
+            assert 0 < shares[0] <= 1
+
+
+def test_a_server_that_does_not_wait_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the time on the way to a processor is nothing out of the ordinary."""
+    clock = [0.0]
+
+    def passes(seconds: float) -> None:
+        clock[0] += seconds
+
+    def moved(*_: object) -> None:
+        moves.append(1)
+
+    moves: list[int] = []
+    monkeypatch.setattr("wal.low_priority.time", SimpleNamespace(sleep=passes, monotonic=lambda: clock[0]))
+    monkeypatch.setattr(low_priority, "ran_and_waited", lambda _: (clock[0], 0.1 * clock[0]))
+    monkeypatch.setattr("wal.low_priority.os", SimpleNamespace(sched_setaffinity=moved))
+    assert make_room(1, 2, {0, 1}) == pytest.approx(1 / 1.1)
+    assert len(moves) == 1, "it is only let go in the end"
+
+
+def test_for_a_server_that_is_gone_nothing_is_done() -> None:
+    """It takes its time all the same, and changes nothing; no figures are none that would keep it from anything."""
+    allowed = os.sched_getaffinity(0)
+    begin = time.monotonic()
+    with running(sys.executable, "-c", BUSY) as own:
+        assert 0 < make_room(own, NOBODY, allowed) <= 1
+        assert os.sched_getaffinity(own) == allowed
+    assert time.monotonic() - begin >= 1
+    assert ran_and_waited(NOBODY) == (0.0, 0.0)
+    with pytest.raises(OSError, match=str(NOBODY)):
+        processor_of(NOBODY)
+
+
+@pytest.mark.parametrize(
+    ("share", "rounds"), [pytest.param(0.03, 300, id="it gets on"), pytest.param(0.029, 60, id="it hardly gets on")]
+)
+def test_it_gives_way_for_a_time(monkeypatch: pytest.MonkeyPatch, share: float, rounds: int) -> None:
+    """A minute, or five while it gets on; then it takes the smallest share."""
+    done: list[str] = []
+
+    def made_room(*_: object) -> float:
+        done.append("room")
+        return share
+
+    scheduler = SimpleNamespace(
+        SCHED_OTHER="other",
+        sched_param=int,
+        sched_getaffinity=lambda _: {0, 1},
+        sched_setscheduler=lambda _, policy, __: done.append(policy),
+    )
+    monkeypatch.setattr("wal.low_priority.os", scheduler)
+    monkeypatch.setattr(low_priority, "make_room", made_room)
+    low_priority._stay_low(1, 2)
+    assert done == ["room"] * rounds + ["other"]

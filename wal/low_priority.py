@@ -1,0 +1,113 @@
+"""What a process does not to be in the way of the server, of its clients and of others on the machine.
+
+A low priority alone is not enough: who is to be woken may have to wait for some milliseconds until the process that
+runs has used its slice up, whatever its share, and a request is woken several times. So it runs in the scheduler's idle
+class: whoever else is woken has the processor at once.
+
+Where all processors are needed that is not enough either: while it runs on one of them, the scheduler may leave the
+server and a client waiting for each other on another one for a tenth of a second, because none looks idle. So once the
+server has to wait, it moves to the server's own processor for a moment and takes what that leaves; the one that it
+leaves looks idle then, and draws over who waits. Both are measured in `docs/performance.md`.
+
+Who only gives way may never get on: that ends after some minutes, or when too little is left to take. Only the standard
+library is imported, because a process should give way before it imports more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+_NICENESS = 19
+_ROUND_SECONDS = 1.0
+_IDLE_ROUNDS, _IDLE_ROUNDS_MAX = 60, 300
+_LEAST_SHARE = 0.03
+"""Of the time in which it could run: with less it hardly gets on."""
+_LOOK_SECONDS = 0.005
+_WAITED_SHARE = 0.2
+"""Of the time since the last look: with more the server is held up."""
+_STAY_SECONDS = 0.03
+_PROCESSOR_FIELD = 36
+
+
+def give_way(server: int) -> None:
+    """Use a processor only while nobody else wants it; after some minutes take the smallest share, so as to get on.
+
+    Args:
+        server: The process that must not wait for this one.
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(PermissionError):
+        # Where a sandbox does not allow it, it is the smallest share from the beginning.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    threading.Thread(target=_stay_low, args=(os.getpid(), server), daemon=True).start()
+
+
+def _stay_low(own: int, server: int) -> None:
+    allowed = os.sched_getaffinity(own)
+    for number in range(1, _IDLE_ROUNDS_MAX + 1):
+        share = make_room(own, server, allowed)
+        if number >= _IDLE_ROUNDS and share < _LEAST_SHARE:
+            break
+    os.sched_setscheduler(own, os.SCHED_OTHER, os.sched_param(0))
+
+
+def make_room(own: int, server: int, allowed: set[int]) -> float:
+    """For a second, keep a thread on the server's processor whenever the server has had to wait for one.
+
+    Args:
+        own: The thread that makes room.
+        server: The server's thread that matters, the first of its process.
+        allowed: The processors that `own` may use otherwise, and again in the end.
+
+    Returns:
+        The share that it had of the time in which it could run, 1 if it never waited.
+    """
+    began = ran_and_waited(own)
+    (_, waited), now, stays, kept = ran_and_waited(server), time.monotonic(), 0.0, allowed
+    end = now + _ROUND_SECONDS
+    try:
+        while now < end:
+            time.sleep(_LOOK_SECONDS)
+            before, since = waited, now
+            (_, waited), now = ran_and_waited(server), time.monotonic()
+            if waited - before > _WAITED_SHARE * (now - since):
+                stays = now + _STAY_SECONDS
+            wanted = {processor_of(server)} if now < stays else allowed
+            if wanted != kept:
+                os.sched_setaffinity(own, wanted)
+                kept = wanted
+    except (OSError, ValueError, IndexError):
+        # The server is gone, or hidden, or runs where this process may not: then there is nothing to be done for it.
+        time.sleep(max(0.0, end - now))
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(own, allowed)
+    ran, missed = (after - then for after, then in zip(ran_and_waited(own), began, strict=True))
+    return ran / (ran + missed) if missed > 0 else 1.0
+
+
+def processor_of(process: int) -> int:
+    """Return the processor that a process's first thread is on.
+
+    Raises:
+        OSError: There is no such process, or it cannot be seen.
+    """
+    told = Path(f"/proc/{process}/task/{process}/stat").read_bytes()
+    # The name stands in brackets, and may hold some.
+    return int(told.rpartition(b")")[2].split()[_PROCESSOR_FIELD])
+
+
+def ran_and_waited(process: int) -> tuple[float, float]:
+    """Return for how many seconds a process's first thread has run, and has waited for a processor.
+
+    They are zeros where nobody counts them, or they cannot be seen.
+    """
+    try:
+        told = Path(f"/proc/{process}/task/{process}/schedstat").read_text(encoding="ascii").split()
+        return int(told[0]) / 1e9, int(told[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0, 0.0
