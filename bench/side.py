@@ -7,7 +7,7 @@ with a line of JSON:
 - ``cpu``: the CPU seconds that it and the processes it started have used.
 - ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
 - ``callbacks``: the callback that used most CPU time since the last time (watched; `bench.scale.callbacks.Longest`).
-  From the first time on all are watched, which costs a request a fifth of its time.
+  From the first time on all are watched, which costs a request a tenth of its time.
 
 The durable side compacts as a server does, the watched one only when it is told to.
 """

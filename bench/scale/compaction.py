@@ -21,7 +21,7 @@ Span = tuple[float, float]
 def measure(directory: Path, rounds: int, rest_seconds: float = REST_SECONDS) -> dict[str, Any]:
     """Return the latencies of creates in an open loop at half of what the server can do, in compactions and rests.
 
-    What the callbacks of the event loop use is measured in rounds of their own: watching them takes the server a fifth
+    What the callbacks of the event loop use is measured in rounds of their own: watching them takes the server a tenth
     of its time, and clients would notice.
 
     Args:
