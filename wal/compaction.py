@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from wal.block import BLOCK_BYTES, BLOCK_ENTITIES, Block, Stored, block_digest, make_block, position
+from wal.change import Record, decode_record
 from wal.errors import CompactionError
 from wal.file_system import FileSystem
-from wal.record import Seal
-from wal.segment import read_seal, read_sealed, read_segment_header
+from wal.record import RecordType, Seal, decode_seal
+from wal.segment import read_segment, sealed_records
 from wal.snapshot import Footer, SnapshotHeader, SnapshotReader, SnapshotWriter
 
 
@@ -91,9 +92,8 @@ def compact(file_system: FileSystem, job: Job) -> Compacted:
         OSError: The disk refused.
     """
     started = time.monotonic()
-    segments = [Path(path) for path in job.segments]
-    header, seal = _check_chain(file_system, job, segments)
-    fold = _fold(file_system, segments)
+    fold: _Fold = {}
+    header, seal = _read_segments(file_system, job, fold)
     target = Path(job.target)
     if target.name in file_system.list(target.parent):
         file_system.remove(target)
@@ -132,38 +132,43 @@ def verify(file_system: FileSystem, path: Path) -> Footer:
     return reader.footer
 
 
-def _check_chain(file_system: FileSystem, job: Job, segments: Sequence[Path]) -> tuple[SnapshotHeader, Seal]:
-    """Make sure that the segments continue the previous snapshot and each other; returns the next one's header."""
-    sequence, digest, log_id = 0, None, None
+def _read_segments(file_system: FileSystem, job: Job, fold: _Fold) -> tuple[SnapshotHeader, Seal]:
+    """Fold what the segments did, and make sure that they continue the previous snapshot and each other.
+
+    Returns:
+        The next snapshot's header, and the last seal.
+    """
+    sequence, digest, log_id, seal = 0, None, None, None
     if job.previous is not None:
         reader = SnapshotReader(file_system, Path(job.previous))
         reader.close()
         sequence, digest, log_id = reader.header.sequence, reader.header.digest, reader.header.log_id
-    for path in segments:
-        header = read_segment_header(file_system, path)
+    for path in map(Path, job.segments):
+        header, data = read_segment(file_system, path)
         if header.first != sequence + 1 or digest not in (None, header.previous) or log_id not in (None, header.log_id):
             raise CompactionError(f"{path} does not continue what ends with sequence {sequence}.")
         log_id = header.log_id
-        sequence, digest, seal = read_seal(file_system, path)
-    if digest is None or log_id is None:
+        for found in sealed_records(path, header, data):
+            if found.header.type == RecordType.TRANSACTION:
+                _fold(fold, found.header.sequence, decode_record(found.payload))
+            sequence, digest, last = found.header.sequence, found.digest, found.payload
+        # The last one is the seal, or it would have been refused.
+        seal = decode_seal(last)
+    if seal is None or digest is None or log_id is None:
         raise CompactionError("There is no sealed segment to compact.")
     return SnapshotHeader(sequence, seal.time, job.epoch, log_id, digest), seal
 
 
-def _fold(file_system: FileSystem, segments: Sequence[Path]) -> _Fold:
-    fold: _Fold = {}
-    for path in segments:
-        for sequence, record in read_sealed(file_system, path):
-            for place, change in enumerate(record.changes):
-                keys = fold.setdefault(change.kind, {})
-                net = keys.get(change.id)
-                if net is None:
-                    net = keys[change.id] = _Net(position(sequence, place))
-                elif net.value is None:
-                    net.created = position(sequence, place)
-                net.anew = net.anew or change.value is None
-                net.value, net.sequence = change.value, sequence
-    return fold
+def _fold(fold: _Fold, sequence: int, record: Record) -> None:
+    for place, change in enumerate(record.changes):
+        keys = fold.setdefault(change.kind, {})
+        net = keys.get(change.id)
+        if net is None:
+            net = keys[change.id] = _Net(position(sequence, place))
+        elif net.value is None:
+            net.created = position(sequence, place)
+        net.anew = net.anew or change.value is None
+        net.value, net.sequence = change.value, sequence
 
 
 def _previous_blocks(file_system: FileSystem, job: Job) -> Iterator[Block]:

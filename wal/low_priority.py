@@ -7,7 +7,8 @@ class: whoever else is woken has the processor at once.
 Where all processors are needed that is not enough either: while it runs on one of them, the scheduler may leave the
 server and a client waiting for each other on another one for a tenth of a second, because none looks idle. So once the
 server has to wait, it moves to the server's own processor for a moment and takes what that leaves; the one that it
-leaves looks idle then, and draws over who waits. Both are measured in `docs/performance.md`.
+leaves looks idle then, and draws over who waits. And beside a busy server it rests after each half of a millisecond for
+as long as it has used a processor. All of it is measured in `docs/performance.md`.
 
 Who only gives way may never get on: that ends after some minutes, or when too little is left to take. Only the standard
 library is imported, because a process should give way before it imports more.
@@ -17,9 +18,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 _NICENESS = 19
 _ROUND_SECONDS = 1.0
@@ -31,10 +34,56 @@ _WAITED_SHARE = 0.2
 """Of the time since the last look: with more the server is held up."""
 _STAY_SECONDS = 0.03
 _PROCESSOR_FIELD = 36
+_BUSY_SHARE = 0.5
+"""Of a processor: beside a server that uses more it rests."""
+_RUN_SECONDS = 0.0005
+
+
+class Round(NamedTuple):
+    """What came of a second of making room.
+
+    Attributes:
+        share: That this process had of the time in which it could run, 1 if it never waited.
+        server: The share of a processor that the server has used.
+    """
+
+    share: float
+    server: float
+
+
+class Rests:
+    """The rests of the main thread, from a signal that interrupts whatever it does.
+
+    Attributes:
+        are_wanted: Each takes as long as what was used since the one before; otherwise no time.
+        are_over: There are no more.
+    """
+
+    def __init__(self) -> None:
+        self.are_wanted = False
+        self.are_over = False
+        self._used = time.thread_time()
+
+    def begin(self) -> None:
+        """Have the first one come."""
+        signal.signal(signal.SIGALRM, lambda *_: self.take())
+        signal.setitimer(signal.ITIMER_REAL, _RUN_SECONDS)
+
+    def take(self) -> None:
+        """Rest, and have the next one come."""
+        if self.are_over:
+            return
+        if self.are_wanted:
+            time.sleep(time.thread_time() - self._used)
+        self._used = time.thread_time()
+        signal.setitimer(signal.ITIMER_REAL, _RUN_SECONDS)
 
 
 def give_way(server: int) -> None:
     """Use a processor only while nobody else wants it; after some minutes take the smallest share, so as to get on.
+
+    It is for the main thread of a process, which SIGALRM interrupts from then on, and which ends by `os._exit`: an
+    interpreter that shuts down lets go of its handlers, and the next rest would kill it.
 
     Args:
         server: The process that must not wait for this one.
@@ -43,19 +92,23 @@ def give_way(server: int) -> None:
     with contextlib.suppress(PermissionError):
         # Where a sandbox does not allow it, it is the smallest share from the beginning.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    threading.Thread(target=_stay_low, args=(os.getpid(), server), daemon=True).start()
+    rests = Rests()
+    rests.begin()
+    threading.Thread(target=_stay_low, args=(os.getpid(), server, rests), daemon=True).start()
 
 
-def _stay_low(own: int, server: int) -> None:
+def _stay_low(own: int, server: int, rests: Rests) -> None:
     allowed = os.sched_getaffinity(own)
     for number in range(1, _IDLE_ROUNDS_MAX + 1):
-        share = make_room(own, server, allowed)
-        if number >= _IDLE_ROUNDS and share < _LEAST_SHARE:
+        made = make_room(own, server, allowed)
+        rests.are_wanted = made.server > _BUSY_SHARE
+        if number >= _IDLE_ROUNDS and made.share < _LEAST_SHARE:
             break
+    rests.are_over = True
     os.sched_setscheduler(own, os.SCHED_OTHER, os.sched_param(0))
 
 
-def make_room(own: int, server: int, allowed: set[int]) -> float:
+def make_room(own: int, server: int, allowed: set[int]) -> Round:
     """For a second, keep a thread on the server's processor whenever the server has had to wait for one.
 
     Args:
@@ -64,11 +117,11 @@ def make_room(own: int, server: int, allowed: set[int]) -> float:
         allowed: The processors that `own` may use otherwise, and again in the end.
 
     Returns:
-        The share that it had of the time in which it could run, 1 if it never waited.
+        What both had of it.
     """
-    began = ran_and_waited(own)
-    (_, waited), now, stays, kept = ran_and_waited(server), time.monotonic(), 0.0, allowed
-    end = now + _ROUND_SECONDS
+    began, begin = ran_and_waited(own), time.monotonic()
+    server_ran, waited = ran_and_waited(server)
+    now, stays, kept, end = begin, 0.0, allowed, begin + _ROUND_SECONDS
     try:
         while now < end:
             time.sleep(_LOOK_SECONDS)
@@ -87,7 +140,8 @@ def make_room(own: int, server: int, allowed: set[int]) -> float:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(own, allowed)
     ran, missed = (after - then for after, then in zip(ran_and_waited(own), began, strict=True))
-    return ran / (ran + missed) if missed > 0 else 1.0
+    used = (ran_and_waited(server)[0] - server_ran) / (time.monotonic() - begin)
+    return Round(ran / (ran + missed) if missed > 0 else 1.0, used)
 
 
 def processor_of(process: int) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from wal.change import Record, decode_record
 from wal.errors import DamagedError, UnsupportedFormatError
 from wal.file_system import File, FileSystem
 from wal.pacing import PIECE_BYTES
-from wal.record import DIGEST_BYTES, LOG_ID_BYTES, RecordType, Seal, crc32c, decode_seal
+from wal.record import DIGEST_BYTES, LOG_ID_BYTES, RecordType, crc32c
 from wal.scanner import Found, Position, Scan, is_zero
 
 SEGMENT_SUFFIX = ".wal"
@@ -154,28 +152,6 @@ def read_segment(file_system: FileSystem, path: Path) -> tuple[SegmentHeader, by
 def scan_segment(header: SegmentHeader, data: bytes) -> Scan:
     """Return a scan over a segment's records."""
     return Scan(data, SEGMENT_HEADER_BYTES, header.start)
-
-
-def read_sealed(file_system: FileSystem, path: Path) -> Iterator[tuple[int, Record]]:
-    """Yield sequence and content of each transaction of a segment that ends with a rotation seal.
-
-    Raises:
-        DamagedError: A record does not verify, or the seal is missing.
-    """
-    for found in sealed_records(path, *read_segment(file_system, path)):
-        if found.header.type == RecordType.TRANSACTION:
-            yield found.header.sequence, decode_record(found.payload)
-
-
-def read_seal(file_system: FileSystem, path: Path) -> tuple[int, bytes, Seal]:
-    """Return sequence, chain digest and content of the rotation seal of a sealed segment.
-
-    Raises:
-        DamagedError: A record does not verify, or the seal is missing.
-    """
-    # Only the last one is kept: a segment has a hundred thousand.
-    (last,) = deque(sealed_records(path, *read_segment(file_system, path)), maxlen=1)
-    return last.header.sequence, last.digest, decode_seal(last.payload)
 
 
 def sealed_records(path: Path, header: SegmentHeader, data: bytes) -> Iterator[Found]:

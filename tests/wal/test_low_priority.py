@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from wal import low_priority
-from wal.low_priority import make_room, processor_of, ran_and_waited
+from wal.low_priority import Rests, Round, make_room, processor_of, ran_and_waited
 
 BUSY = "while True: pass"
 NOBODY = 2**22 + 1
@@ -71,8 +72,8 @@ def test_who_keeps_the_server_waiting_moves_to_its_processor(monkeypatch: pytest
         for processor in allowed:
             waits[0] = 1.0
             os.sched_setaffinity(server, {processor})
-            shares: list[float] = []
-            making = threading.Thread(target=lambda: shares.append(make_room(own, server, allowed)))  # noqa: B023
+            made: list[Round] = []
+            making = threading.Thread(target=lambda: made.append(make_room(own, server, allowed)))  # noqa: B023
             making.start()
             wait_until(lambda: os.sched_getaffinity(own) == {processor})  # noqa: B023 - as above
             waits[0] = 0.0
@@ -80,7 +81,7 @@ def test_who_keeps_the_server_waiting_moves_to_its_processor(monkeypatch: pytest
             assert making.is_alive(), "not before it was over"
             making.join()
             assert os.sched_getaffinity(own) == allowed
-            assert 0 < shares[0] <= 1
+            assert 0 < made[0].share <= 1
 
 
 def test_a_server_that_does_not_wait_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,8 @@ def test_a_server_that_does_not_wait_is_left_alone(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("wal.low_priority.time", SimpleNamespace(sleep=passes, monotonic=lambda: clock[0]))
     monkeypatch.setattr(low_priority, "ran_and_waited", lambda _: (clock[0], 0.1 * clock[0]))
     monkeypatch.setattr("wal.low_priority.os", SimpleNamespace(sched_setaffinity=moved))
-    assert make_room(1, 2, {0, 1}) == pytest.approx(1 / 1.1)
+    made = make_room(1, 2, {0, 1})
+    assert made == pytest.approx(Round(share=1 / 1.1, server=1))
     assert len(moves) == 1, "it is only let go in the end"
 
 
@@ -106,7 +108,9 @@ def test_for_a_server_that_is_gone_nothing_is_done() -> None:
     allowed = os.sched_getaffinity(0)
     begin = time.monotonic()
     with running(sys.executable, "-c", BUSY) as own:
-        assert 0 < make_room(own, NOBODY, allowed) <= 1
+        made = make_room(own, NOBODY, allowed)
+        assert 0 < made.share <= 1
+        assert made.server == 0
         assert os.sched_getaffinity(own) == allowed
     assert time.monotonic() - begin >= 1
     assert ran_and_waited(NOBODY) == (0.0, 0.0)
@@ -118,12 +122,14 @@ def test_for_a_server_that_is_gone_nothing_is_done() -> None:
     ("share", "rounds"), [pytest.param(0.03, 300, id="it gets on"), pytest.param(0.029, 60, id="it hardly gets on")]
 )
 def test_it_gives_way_for_a_time(monkeypatch: pytest.MonkeyPatch, share: float, rounds: int) -> None:
-    """A minute, or five while it gets on; then it takes the smallest share."""
+    """A minute, or five while it gets on; then it takes the smallest share, without a rest."""
     done: list[str] = []
+    rests = Rests()
 
-    def made_room(*_: object) -> float:
+    def made_room(*_: object) -> Round:
+        assert not rests.are_over
         done.append("room")
-        return share
+        return Round(share, 0)
 
     scheduler = SimpleNamespace(
         SCHED_OTHER="other",
@@ -133,5 +139,63 @@ def test_it_gives_way_for_a_time(monkeypatch: pytest.MonkeyPatch, share: float, 
     )
     monkeypatch.setattr("wal.low_priority.os", scheduler)
     monkeypatch.setattr(low_priority, "make_room", made_room)
-    low_priority._stay_low(1, 2)
+    low_priority._stay_low(1, 2, rests)
+    assert rests.are_over
     assert done == ["room"] * rounds + ["other"]
+
+
+@pytest.mark.parametrize(("used", "wanted"), [pytest.param(0.5, False, id="half"), pytest.param(0.51, True, id="more")])
+def test_it_rests_beside_a_busy_server(monkeypatch: pytest.MonkeyPatch, *, used: float, wanted: bool) -> None:
+    """That is one which uses more than half a processor."""
+    rests, seen = Rests(), []
+
+    def made_room(*_: object) -> Round:
+        seen.append(rests.are_wanted)
+        return Round(1, used)
+
+    monkeypatch.setattr(low_priority, "make_room", made_room)
+    monkeypatch.setattr(low_priority, "_IDLE_ROUNDS_MAX", 3)
+    monkeypatch.setattr("os.sched_setscheduler", lambda *_: None)
+    low_priority._stay_low(os.getpid(), NOBODY, rests)
+    assert seen == [False, wanted, wanted]
+
+
+@pytest.mark.parametrize(("wanted", "slept"), [(True, [0.3, 0.2]), (False, [])])
+def test_a_rest_takes_as_long_as_what_was_used(
+    monkeypatch: pytest.MonkeyPatch, *, wanted: bool, slept: list[float]
+) -> None:
+    """Since the one before; each has the next one come, until they are over."""
+    used, timers = [1.0], []
+    rested: list[float] = []
+    monkeypatch.setattr("wal.low_priority.time", SimpleNamespace(thread_time=lambda: used[0], sleep=rested.append))
+    monkeypatch.setattr("signal.setitimer", lambda *timer: timers.append(timer))
+    rests = Rests()
+    rests.are_wanted = wanted
+    for seconds in (0.3, 0.2):
+        used[0] += seconds
+        rests.take()
+    rests.are_over = True
+    used[0] += 1
+    rests.take()
+    assert rested == pytest.approx(slept)
+    assert timers == [(signal.ITIMER_REAL, 0.0005)] * 2
+
+
+def test_rests_interrupt_what_computes() -> None:
+    """A process that only computes has half a processor at the most while it rests, and all that it can get after."""
+    program = """if True:
+        import os, time
+        from wal.low_priority import Rests
+        rests = Rests()
+        rests.are_wanted = True
+        rests.begin()
+        begin = time.monotonic(), time.thread_time()
+        while time.monotonic() < begin[0] + 1: pass
+        print((time.thread_time() - begin[1]) / (time.monotonic() - begin[0]), flush=True)
+        rests.are_wanted = False
+        rests.begin()
+        while time.thread_time() < begin[1] + 2: pass
+        os._exit(0)
+    """
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert 0 < float(told.stdout) < 0.6
