@@ -7,11 +7,10 @@ Every answer must be the expected one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from service.load.connection import Address, Connection
@@ -40,11 +39,14 @@ class Target:
 
     Args:
         port: On 127.0.0.1.
+
+    Attributes:
+        request: Creates an annotation, once `prepare` has returned.
     """
 
     def __init__(self, port: int) -> None:
         self._address = Address("127.0.0.1", port)
-        self._request = b""
+        self.request = b""
 
     async def prepare(self) -> None:
         """Register, log in, upload a document, and prepare the request that creates an annotation on it."""
@@ -60,22 +62,11 @@ class Target:
             "label": "person",
             "attributes": {"certain": True, "source": "bench"},
         }
-        self._request = Encoder(self._address, token).post("/v1/annotations", mark)
+        self.request = Encoder(self._address, token).post("/v1/annotations", mark)
 
     async def load(self, clients: int, seconds: float) -> Round:
         """Create annotations for some seconds."""
-        return await closed_loop(self._address, lambda: self._request, _CREATED, clients, seconds)
-
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
-        """Open a connection; what it gives creates an annotation and returns the answer's body."""
-        connection = await Connection.open(self._address)
-
-        async def create() -> bytes:
-            return await asked(connection, self._request, _CREATED)
-
-        yield create
-        connection.abort("the load has ended")
+        return await closed_loop(self._address, lambda: self.request, _CREATED, clients, seconds)
 
     async def _call(self, path: str, body: Mapping[str, object], token: str = "") -> dict[str, str]:
         connection = await Connection.open(self._address)

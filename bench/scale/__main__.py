@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,10 @@ class Run:
         path = self._work / f"copy-of-{size}"
         if path.exists():
             shutil.rmtree(path)
-        return Path(shutil.copytree(self._directory(size), path))
+        shutil.copytree(self._directory(size), path)
+        # What is still to be written of it would be in the way of what is measured.
+        os.sync()
+        return path
 
     def _ask(self, module: str, *arguments: str) -> str:
         return subprocess.run(
