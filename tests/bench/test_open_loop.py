@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -34,12 +34,17 @@ def answering(*parts: bytes, pause: float = 0.0) -> Iterator[int]:
                     connection.sendall(part)
 
     def accept() -> None:
-        for _ in range(CONNECTIONS):
-            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+        # It ends with the test, which may not want all of them.
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS) as server:
         threading.Thread(target=accept, daemon=True).start()
-        yield server.getsockname()[1]
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def run(loop: OpenLoop, rate: float, seconds: float) -> None:
@@ -70,10 +75,10 @@ def test_who_waits_for_a_connection_waits_from_when_it_was_due() -> None:
     """With all connections taken by a slow server, requests queue, and that counts."""
     with answering(CREATED, pause=0.2) as port:
         loop = OpenLoop(port, REQUEST)
-        run(loop, 2 * CONNECTIONS / 0.2, 0.4)
-    # Twice as many are due as can be answered: the last of the second hundred waits for two turns.
-    assert max(seconds for _, seconds in loop.found) > 0.35
-    assert len(loop.found) > CONNECTIONS
+        run(loop, 2 * CONNECTIONS / 0.2, 1.0)
+    # Twice as many are due as can be answered: at the end half of the time is what they are late.
+    assert max(seconds for _, seconds in loop.found) > 0.5
+    assert len(loop.found) > 2 * CONNECTIONS
 
 
 @pytest.mark.parametrize(
