@@ -62,8 +62,8 @@ async def archive_in_child(job: ArchiveJob, command: Sequence[str] | None = None
 @contextlib.asynccontextmanager
 async def _child(job: Job | ArchiveJob, command: Sequence[str] | None) -> AsyncIterator[asyncio.StreamReader]:
     """Start a process, give it a job, and yield what it says; it is gone when this ends."""
-    # In a group of its own: a terminal that interrupts the server does not interrupt it under its hands. Not in a session
-    # of its own: the scheduler may then give it a share of its own, in which its low priority counts for nothing.
+    # In a group of its own: a terminal that interrupts the server does not interrupt it under its hands. Not in a
+    # session of its own: the scheduler may then give it a share of its own, in which its low priority is worth nothing.
     process = await asyncio.create_subprocess_exec(
         *(command or (sys.executable, *MODULE)),
         stdin=asyncio.subprocess.PIPE,
