@@ -52,7 +52,7 @@ class Round(NamedTuple):
 
 
 class Rests:
-    """The rests of the main thread, from a signal that interrupts whatever it does.
+    """The rests of the main thread, from a signal that interrupts it between two steps of the interpreter.
 
     Attributes:
         are_wanted: Each takes as long as what was used since the one before; otherwise no time.

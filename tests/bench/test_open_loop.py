@@ -19,7 +19,7 @@ CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
 
 @contextmanager
 def answering(*parts: bytes, pause: float = 0.0) -> Iterator[int]:
-    """Answer each request on each connection with some bytes, a pause before each part, then close it; gives the port.
+    """Answer each request on each connection with some bytes, a pause before each part; gives the port.
 
     Without parts a connection is closed at its first request.
     """
