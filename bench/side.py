@@ -6,8 +6,8 @@ with a line of JSON:
 
 - ``cpu``: the CPU seconds that it and the processes it started have used.
 - ``compact``: when a compaction began and ended, on the machine's monotonic clock (watched).
-- ``callbacks``: the callback that used most CPU time since the last time (watched; `bench.scale.callbacks.Longest`).
-  From the first time on all are watched, which costs a request a tenth of its time.
+- ``callbacks``: those that used most CPU time since the last time (watched; `bench.scale.callbacks.Longest`). From the
+  first time on all are watched, which costs a request a tenth of its time.
 
 The durable side compacts as a server does, the watched one only when it is told to.
 """
@@ -92,7 +92,7 @@ def _watching(compactor: Compactor) -> Answers:
         await compactor.compact()
         return begin, time.monotonic()
 
-    async def callbacks() -> Longest:
+    async def callbacks() -> list[Longest]:
         if not watches:
             watches.append(Callbacks())
         return watches[0].take()

@@ -58,7 +58,7 @@ class Run:
 
     def compaction(self, rounds: int, rest_seconds: float) -> dict[str, Any]:
         """Measure what clients notice of compactions."""
-        return compaction.measure(self._copy(self.sizes[-1]), rounds, rest_seconds)
+        return compaction.measure(lambda: self._copy(self.sizes[-1]), rounds, rest_seconds)
 
     def written(self, share: float | None, cycles: int) -> dict[str, Any]:
         """Measure what is written for each byte of records."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -10,6 +13,7 @@ from click.testing import CliRunner
 from bench.scale import state
 from bench.scale.__main__ import PARTS, main
 from bench.scale.dataset import build
+from bench.scale.host import HostWatch, within
 from bench.scale.report import report
 
 
@@ -53,6 +57,33 @@ def test_a_run_in_small_writes_its_figures_and_its_report(tmp_path: Path) -> Non
     assert done.exit_code == 0, done.output
     figures = json.loads((tmp_path / "scale.json").read_text())
     assert figures["recovery"]["parts"]["values"] > 300 * 250
-    (longest,) = figures["compaction"]["callbacks"]["compacting"]
-    assert 0 < longest["cpu_ms"] <= longest["wall_ms"] + 1
+    (watched,) = figures["compaction"]["callbacks"]
+    longest = watched["compacting"][0]
+    assert 0 < longest["own_ms"] <= longest["cpu_ms"] <= longest["wall_ms"] + 1
     assert report(figures) in done.output
+
+
+def test_what_the_host_took_of_a_span_is_what_lies_within_it() -> None:
+    """A part before it and a part after it are not, nor is what lies beside it."""
+    held = [(0.0, 1.5), (2.0, 2.25), (2.5, 9.0), (10.0, 11.0)]
+    assert within(held, 1.0, 3.0) == 0.5 + 0.25 + 0.5
+    assert within([], 1.0, 3.0) == 0
+
+
+def test_a_watch_tells_when_it_was_held() -> None:
+    """It is stopped for 50 ms here, as the host stops a processor; where it is not permitted it tells nothing."""
+    watch = HostWatch()
+    time.sleep(0.05)
+    begin = time.monotonic()
+    for process in watch.processes.values():
+        process.send_signal(signal.SIGSTOP)
+    time.sleep(0.05)
+    end = time.monotonic()
+    for process in watch.processes.values():
+        process.send_signal(signal.SIGCONT)
+    time.sleep(0.05)
+    found = watch.stop()
+    assert set(found) == os.sched_getaffinity(0)
+    for spans in found.values():
+        assert within(spans, begin, end) > (0.045 if watch.permitted else -1)
+        assert watch.permitted or not spans
