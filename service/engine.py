@@ -278,7 +278,7 @@ class Engine:
         try:
             return decision.outcome, self._append(decision.changes, context.now, command)
         except TooLargeError as error:
-            if not isinstance(command, Load) or command.steps[0].fault is not None:
+            if not isinstance(command, Load) or (len(command.steps) == 1 and command.steps[0].fault is not None):
                 raise
             # Of a bulk load fewer lines are tried; one that a record cannot hold is refused.
             half = command.steps[: len(command.steps) // 2] or (Step(fault=error, line=command.steps[0].line),)

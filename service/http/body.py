@@ -33,20 +33,25 @@ async def read_body(request: web.Request) -> bytes:
         raise TooLargeError(f"The body has {length} bytes, the limit is {largest}.")
     try:
         if request.content.is_eof():  # it came along with the header, as small ones do: nothing to wait for
-            body = await request.read()
-        else:
-            await say_continue(request)
-            async with asyncio.timeout(limits.body_seconds) as deadline:
-                with services.gate.awaiting(deadline):
-                    body = await request.read()
+            return await _read(request, largest)
+        await say_continue(request)
+        async with asyncio.timeout(limits.body_seconds) as deadline:
+            with services.gate.awaiting(deadline):
+                return await _read(request, largest)
     except TimeoutError:
         services.gate.enter()
         raise TooSlowError(f"The body did not arrive within {limits.body_seconds} seconds.") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLargeError(f"The body has more than {limits.body_bytes} bytes, which is the limit.") from None
-    if len(body) > largest:
-        raise TooLargeError(f"The body has {len(body)} bytes, the limit is {largest}.")
-    return body
+
+
+async def _read(request: web.Request, largest: int) -> bytes:
+    """Read a body up to its limit: one that comes in chunks does not say its size before its end."""
+    pieces, size = [], 0
+    while piece := await request.content.readany():
+        pieces.append(piece)
+        size += len(piece)
+        if size > largest:
+            raise TooLargeError(f"The body has more than {largest} bytes, which is the limit.")
+    return b"".join(pieces)
 
 
 def _declared(request: web.Request) -> Body:

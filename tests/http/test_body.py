@@ -198,3 +198,15 @@ async def test_credentials_come_in_small_bodies(engine: FakeEngine, size: int, p
         for path in ("/v1/sessions", "/v1/users"):
             answer = await Member(client).call("POST", path, data=b"[" * size)
             assert answer.problem == problem
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/users"])
+async def test_credentials_in_chunks_are_refused_before_more_than_the_limit_came(engine: FakeEngine, path: str) -> None:
+    """Who has not logged in cannot have the server keep what other bodies may hold; the end is not waited for."""
+    async with serve(engine, {"limits": {"credentials_bytes": 1024}}) as client:
+        reader, writer = await _open(Member(client))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n".encode())
+        writer.write(b"Content-Type: application/json\r\n\r\n" + (b"200\r\n" + b"[" * 0x200 + b"\r\n") * 2)
+        writer.write(b"1\r\n[\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+        writer.close()
