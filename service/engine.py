@@ -295,7 +295,7 @@ class Engine:
             if isinstance(command, commands.Delete):
                 # The log keeps what was deleted, so a deletion can be too large by its bytes as well as by its number.
                 raise CascadeTooLargeError(
-                    f"What would be deleted takes {error.size} bytes in the log, the limit is {error.limit}. "
+                    f"What would be deleted takes at least {error.size} bytes in the log, the limit is {error.limit}. "
                     "Delete some of its parts first: marks of a document, documents of a user."
                 ) from error
             raise TooLargeError(str(error)) from error

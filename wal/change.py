@@ -7,7 +7,7 @@ replaced by its digest while the chain still checks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -50,6 +50,14 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     actor: str | None
     operation: str
     changes: Sequence[Change]
+
+
+def least_bytes(changes: Iterable[Change]) -> int:
+    """Return how many bytes some changes take in a record at the least: those of their values."""
+    total = 0
+    for change in changes:
+        total += len(change.value or b"") + len(change.before or b"")
+    return total
 
 
 class RawRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -91,13 +91,13 @@ class RecordTooLargeError(WalError):
     """One transaction does not fit into a record.
 
     Attributes:
-        size: Of the record, in bytes.
+        size: Of the record at least, in bytes.
         limit: The largest that is taken, in bytes.
     """
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
-            f"The transaction takes {size} bytes in the log, the limit is {limit}. Split it into smaller ones."
+            f"The transaction takes at least {size} bytes in the log, the limit is {limit}. Split it into smaller ones."
         )
         self.size = size
         self.limit = limit

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wal.change import Change, Record
+from wal.change import Change, Record, least_bytes
 from wal.errors import ClosedError, NoRoomError, OutcomeUnknownError, PoisonedError, RecordTooLargeError
 from wal.file_store import FileStore
 from wal.record import Entry, RecordType, Seal, decode_seal, frame_bytes, seal, transaction
@@ -185,6 +185,9 @@ class Log:
         """
         self.admit()
         stamp = max(time, self.time)
+        if (least := least_bytes(changes)) > self._settings.record_bytes_max:
+            # Encoding and digesting gigabytes, to refuse them, would hold everybody up.
+            raise RecordTooLargeError(least, self._settings.record_bytes_max)
         salted = [self._salted(change) for change in changes]
         sequence = self.sequence + 1
         entry = transaction(sequence, Record(stamp, actor, operation, salted))

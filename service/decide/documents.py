@@ -280,11 +280,12 @@ def _is_pointed_into(context: Context, key: str) -> bool:
 
 
 def _text_changes(context: Context, key: str, text: str | None) -> list[Change]:
+    if text is None:
+        # Whether there is one is enough: a project that is deleted may hold a gigabyte of them.
+        return [] if context.state.tables[TEXT.name].number(key) is None else [deleted(context, TEXT, key)]
     before = context.state.text(key)
     if text == before:
         return []
-    if text is None:
-        return [deleted(context, TEXT, key)]
     return [(created if before is None else updated)(context, TEXT, key, Text(text))]
 
 

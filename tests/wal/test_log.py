@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 import time
+from typing import Never
 
 import msgspec
 import pytest
@@ -242,6 +243,22 @@ async def test_a_record_of_the_largest_size_is_taken_and_one_byte_more_is_not() 
         run.log.append([too_large], time=0, actor=None, operation="o")
     assert run.log.sequence == 0
     assert run.log.append([fits], time=0, actor=None, operation="o") == 1
+    await run.close()
+
+
+async def test_what_cannot_fit_is_refused_before_it_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion may name far more than a record holds; encoding and digesting all of it would hold everybody up."""
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+
+    def encode(*_: object) -> Never:
+        raise AssertionError("it was encoded")
+
+    monkeypatch.setattr("wal.log.transaction", encode)
+    half = bytes(SETTINGS.record_bytes_max // 2)
+    gone = Change(b"", "note.deleted", "note", "k", 1, 0, None, before=half)
+    with pytest.raises(RecordTooLargeError, match="at least"):
+        run.log.append([put("a", half), gone, put("b", b"x")], time=0, actor=None, operation="o")
     await run.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 import msgspec
 import pytest
@@ -205,3 +205,17 @@ def test_an_entity_has_a_limit_in_bytes(world: World, ada: Actor) -> None:
     assert world.update(ada, "document", document, {"title": filling})["title"] == filling
     with pytest.raises(TooLargeError, match="The document takes 1025 bytes as JSON, the limit is 1024"):
         world.update(ada, "document", document, {"title": filling + "x"})
+
+
+def test_a_deletion_decodes_no_text(world: World, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project may hold a gigabyte of them, and none is looked into."""
+    project = world.project(ada, {})
+    for _ in range(2):
+        world.create(ada, "document", project_id=project, title="t", text="x" * 1000)
+
+    def decoded(_self: object, document_id: str, _value: bytes) -> Never:
+        raise AssertionError(f"the text of {document_id} was decoded")
+
+    monkeypatch.setattr("service.state.texts.TextCache.decoded", decoded)
+    world.delete(ada, "project", project)
+    assert (world.state.counts["document"], world.state.counts["text"]) == (0, 0)
