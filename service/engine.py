@@ -189,9 +189,18 @@ class Engine:
     async def export(self, query: OpenExport | ResumeExport) -> Stream:
         """Begin or resume an export; raises as `Exporting.open` and `Exporting.resume`."""
         try:
-            return self._exporting.open(query) if isinstance(query, OpenExport) else self._exporting.resume(query)
-        finally:
+            exporting = self._exporting
+            stream = exporting.open(query) if isinstance(query, OpenExport) else exporting.resume(query)
+        except DomainError:
             await durable(self._log, self._state.sequence)
+            raise
+        try:
+            await durable(self._log, self._state.sequence)
+        except BaseException:
+            # Nobody learns of the stream, so nobody else closes it.
+            await stream.chunks.aclose()
+            raise
+        return stream
 
     async def dangling(self, query: Dangling) -> list[str]:
         """Return which annotations are pointed to and are not there.

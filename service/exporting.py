@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial
 from itertools import accumulate
+from typing import Self
 
 import msgspec
 from pyroaring import BitMap
@@ -50,8 +52,8 @@ class _Held:
         user_id: Whose it is.
         frozen: What it tells.
         grants: By which it was opened: whoever has others now gets no more of it.
-        streams: How many are under way.
-        expiry: Lets it go.
+        streams: How many are under way; as long as any is, it is not let go.
+        expiry: Lets it go, once none is.
     """
 
     def __init__(self, user_id: str, frozen: Frozen, grants: Grants) -> None:
@@ -83,6 +85,41 @@ class _Held:
             id_, value = table.at(row)
             text = None if texts is None else texts.value(id_)
             yield b'%s%s","value":%s}\n' % (head, id_.encode(), value if text is None else with_text(value, text))
+
+
+class _Chunks:
+    """The pieces of a stream.
+
+    A generator alone would not do: closing one that was not begun runs nothing of it.
+
+    Args:
+        pieces: Which they are.
+        ended: Called once, when the stream is read to its end, fails, or is closed.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], ended: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._ended: Callable[[], None] | None = ended
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except BaseException:
+            self._end()
+            raise
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._pieces.aclose()
+        self._end()
+
+    def _end(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
 
 
 class Exporting:
@@ -138,26 +175,28 @@ class Exporting:
         self._let_go(idle)
 
     def _stream(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> Stream:
-        # Until the stream is read it counts as one that was cut.
-        self._keep_awhile(query.export_id, held, self._context(None).limits.export_keep_seconds)
-        return Stream(query.export_id, held.frozen.sequence, held.lines, self._chunks(query, held, line))
-
-    async def _chunks(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> AsyncGenerator[bytes, None]:
+        # It counts from now on, not from its first piece: what it is of must not be let go before that.
         held.streams += 1
         if held.expiry is not None:
             held.expiry.cancel()
-        try:
-            lines = held.from_line(line)
-            while chunk := self._chunk(query, held, lines):
-                yield chunk
-                await asyncio.sleep(0)
-            yield msgspec.json.encode({"done": True, "lines": held.lines, "sequence": held.frozen.sequence}) + b"\n"
-        finally:
-            held.streams -= 1
-            if held.streams == 0 and query.export_id in self._held:
-                self._keep_awhile(query.export_id, held, self._context(None).limits.export_keep_seconds)
+        chunks = _Chunks(self._pieces(query, held, line), partial(self._ended, query.export_id, held))
+        return Stream(query.export_id, held.frozen.sequence, held.lines, chunks)
 
-    def _chunk(self, query: Query, held: _Held, lines: Iterator[bytes]) -> bytes:
+    def _ended(self, key: str, held: _Held) -> None:
+        """Count a stream less; without any, an export is kept for a while."""
+        held.streams -= 1
+        if held.streams == 0:
+            seconds = self._context(None).limits.export_keep_seconds
+            held.expiry = asyncio.get_running_loop().call_later(seconds, self._let_go, key)
+
+    async def _pieces(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> AsyncGenerator[bytes, None]:
+        lines = held.from_line(line)
+        while piece := self._piece(query, held, lines):
+            yield piece
+            await asyncio.sleep(0)
+        yield msgspec.json.encode({"done": True, "lines": held.lines, "sequence": held.frozen.sequence}) + b"\n"
+
+    def _piece(self, query: Query, held: _Held, lines: Iterator[bytes]) -> bytes:
         """Return some lines, none at the end; takes a few milliseconds."""
         context = self._context(query.actor)
         if _grants(context, require_user(context, query.actor), held.grants) != held.grants:
@@ -175,12 +214,8 @@ class Exporting:
             ) from error
         return b"".join(parts)
 
-    def _keep_awhile(self, key: str, held: _Held, seconds: float) -> None:
-        if held.expiry is not None:
-            held.expiry.cancel()
-        held.expiry = asyncio.get_running_loop().call_later(seconds, self._let_go, key)
-
     def _let_go(self, key: str) -> None:
+        """Keep an export of which no stream is under way no more."""
         held = self._held.pop(key)
         if held.expiry is not None:
             held.expiry.cancel()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -68,8 +68,20 @@ class ResumeExport(Query, frozen=True, kw_only=True):
     lines: int = 0
 
 
+class Chunks(Protocol):
+    """The pieces of a stream."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def __anext__(self) -> Awaitable[bytes]: ...
+
+    def aclose(self) -> Awaitable[None]:
+        """End the stream, whether it was read or not."""
+        ...
+
+
 class Stream(msgspec.Struct, frozen=True):
-    """An export that was begun.
+    """An export that was begun. It counts as under way until its chunks are read to their end, fail, or are closed.
 
     Attributes:
         export_id: By which it is resumed.
@@ -81,4 +93,4 @@ class Stream(msgspec.Struct, frozen=True):
     export_id: str
     sequence: int
     lines: int
-    chunks: AsyncGenerator[bytes, None]
+    chunks: Chunks

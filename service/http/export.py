@@ -22,7 +22,7 @@ from service.errors import (
     TooManyExportsError,
     encode_problem,
 )
-from service.exports import OpenExport, ResumeExport
+from service.exports import Chunks, OpenExport, ResumeExport
 from service.http import examples, problems
 from service.http.call import CALL, Call
 from service.http.endpoint import LINES_TYPE, Endpoint, Reply
@@ -81,24 +81,32 @@ async def export(request: web.Request) -> web.StreamResponse:
     call = request[CALL]
     query = _query(call, parameters(request))
     stream = await call.engine.export(query)
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: LINES_TYPE, hdrs.CACHE_CONTROL: "no-store"})
-    response.headers[EXPORT_ID] = stream.export_id
-    response.headers[SEQUENCE] = str(stream.sequence)
-    response.headers[LINES] = str(stream.lines)
-    begin(request, response)
-    await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
-        return response
+    # Closed in any case: after HEAD, and when the client is gone before the first piece.
+    async with aclosing(stream.chunks) as chunks:
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: LINES_TYPE, hdrs.CACHE_CONTROL: "no-store"})
+        response.headers[EXPORT_ID] = stream.export_id
+        response.headers[SEQUENCE] = str(stream.sequence)
+        response.headers[LINES] = str(stream.lines)
+        begin(request, response)
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            await _tell(request, response, chunks)
+    return response
+
+
+async def _tell(request: web.Request, response: web.StreamResponse, chunks: Chunks) -> None:
+    """Send a stream, or as much of it as there is.
+
+    Raises:
+        ConnectionError: The client has gone; it may resume.
+    """
     try:
-        async with aclosing(stream.chunks) as chunks:
-            async for chunk in chunks:
-                await _send(call, response, chunk)
+        async for chunk in chunks:
+            await _send(request[CALL], response, chunk)
     except ConnectionError:
-        # The client has gone; it may resume.
         raise
     except Exception as error:  # noqa: BLE001 - no response can tell of an error any more, so the stream does
         await _cut(request, response, error)
-    return response
 
 
 def _query(call: Call, found: MultiMapping[str]) -> OpenExport | ResumeExport:

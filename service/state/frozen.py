@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FrozenLostError(Exception):
-    """More was changed meanwhile than may be kept; it cannot be read any more."""
+    """It cannot be read any more: more was changed meanwhile than may be kept, or it was released."""
 
 
 class Allowance:
@@ -73,7 +73,7 @@ class FrozenTable:
         """Return id and value of one of the rows, as they were.
 
         Raises:
-            FrozenLostError: Too much was changed meanwhile.
+            FrozenLostError: Too much was changed meanwhile, or it was released.
         """
         if self._allowance.is_used_up():
             raise FrozenLostError
@@ -87,7 +87,7 @@ class FrozenTable:
         """Return the value of an entity as it was, None if there was none.
 
         Raises:
-            FrozenLostError: Too much was changed meanwhile.
+            FrozenLostError: As `at`.
         """
         if self._allowance.is_used_up():
             raise FrozenLostError
@@ -97,8 +97,11 @@ class FrozenTable:
         return self._table.value(id) if self._table.has_row(id, self.rows) else None
 
     def release(self) -> None:
-        """Get nothing more."""
+        """Get nothing more, and tell nothing more: what is shared with the table is not as it was any longer."""
         self._table.release(self)
+        self._allowance = Allowance(-1)
+        self._before.clear()
+        self._removed.clear()
 
 
 class Frozen:

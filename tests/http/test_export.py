@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -219,15 +219,14 @@ async def test_an_export_that_nobody_reads_is_let_go(scene: Scene) -> None:
 
 @pytest.mark.parametrize("limits", [{"exports_max": 2}])
 async def test_exports_are_limited(scene: Scene) -> None:
-    """One more takes the place of one that nobody reads; if all are read it is refused."""
+    """One more takes the place of one that nobody reads; if all are under way it is refused."""
     idle = await scene.open()
+    await idle.chunks.aclose()
     streams = [await scene.open(project_id=scene.project)]
     streams.append(await scene.open(document_id=scene.documents[0]))
     actor = await scene.actor(scene.owner)
     with pytest.raises(ExportGoneError):
         await scene.engine.export(ResumeExport(actor=actor, export_id=idle.export_id))
-    for stream in streams:
-        await anext(stream.chunks)
     with pytest.raises(TooManyExportsError):
         await scene.open()
     answer = await scene.owner.call("GET", "/v1/export")
@@ -341,6 +340,65 @@ async def test_what_is_hidden_is_not_exported(scene: Scene) -> None:
         lines = await exported(annotator, query)
         assert [line["id"] for line in lines if line["kind"] == "annotation"] == [own["id"]]
     assert len([1 for line in await exported(scene.owner) if line["kind"] == "annotation"]) == 2 * DOCUMENTS + 1
+
+
+class Closing:
+    """Pieces that tell when they are closed; there are none."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Note it."""
+        self.closed.set()
+
+
+async def test_a_stream_is_closed_after_head(engine: FakeEngine, caller: Member) -> None:
+    """Nothing of it is read, and it does not count as under way for that."""
+    chunks = Closing()
+    engine.stream = Stream("export_1", 7, 2, chunks)
+    assert (await caller.call("HEAD", "/v1/export")).status == 200
+    await asyncio.wait_for(chunks.closed.wait(), 10)
+
+
+class Late(FakeEngine):
+    """An engine whose exports wait.
+
+    Attributes:
+        asked: Somebody waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def export(self, query: OpenExport | ResumeExport) -> Stream:
+        """Answer once mutations do."""
+        self.asked.set()
+        await self.hold.wait()
+        return await super().export(query)
+
+
+async def test_a_stream_is_closed_whose_client_has_gone_before_it_began() -> None:
+    """While the sync was under way, say."""
+    engine, chunks = Late(), Closing()
+    engine.stream = Stream("export_1", 7, 2, chunks)
+    engine.hold.clear()
+    async with serve(engine) as client:
+        _, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write(b"GET /v1/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer any\r\n\r\n")
+        await asyncio.wait_for(engine.asked.wait(), 10)
+        writer.transport.abort()
+        # The server learns of it before it goes on.
+        assert (await client.get("/livez")).status == 200
+        engine.hold.set()
+        await asyncio.wait_for(chunks.closed.wait(), 10)
 
 
 def test_the_answer_is_checked() -> None:

@@ -113,12 +113,15 @@ def test_what_is_not_frozen_takes_nothing_of_the_limit() -> None:
     assert told(frozen) == {first: written.values[first]}
 
 
-def test_a_released_one_costs_nothing() -> None:
-    """The table hands over nothing more, and to the others still."""
+def test_a_released_one_costs_nothing_and_tells_nothing() -> None:
+    """The table hands over nothing more, and to the others still; what it would tell now is not what was."""
     written = Written()
     key = written.put()
     one, other, before = written.freeze(), written.freeze(0), dict(written.values)
     other.release()
     written.put(key)
     assert told(one) == before
-    assert told(other) == written.values
+    with pytest.raises(FrozenLostError):
+        told(other)
+    with pytest.raises(FrozenLostError):
+        other.tables["text"].value(key)

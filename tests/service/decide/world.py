@@ -88,8 +88,8 @@ class World:
             "sessions_max": 100,
             **more,
         }
-        token_hash = f"token of {members['session_id']}"
-        self.do(LogIn(actor=None, operation="t", user_id=user_id, token_hash=token_hash, **members))
+        members.setdefault("token_hash", f"token of {members['session_id']}")
+        self.do(LogIn(actor=None, operation="t", user_id=user_id, **members))
         return Actor(user_id=user_id, session_id=members["session_id"])
 
     def user(self, email: str) -> Actor:
