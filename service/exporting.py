@@ -146,7 +146,7 @@ class Exporting:
         user_id = require_user(context, query.actor)
         rows, scopes = _selected(self._state, context, user_id, query)
         self._make_room(context.limits.exports_max)
-        frozen = Frozen(self._state, rows, context.limits.export_kept_bytes)
+        frozen = Frozen(self._state, rows, context.limits.export_kept_bytes, {TEXT.name: DOCUMENT.name})
         held = self._held[query.export_id] = _Held(user_id, frozen, _grants(context, user_id, scopes))
         return self._stream(query, held, 0)
 
@@ -253,7 +253,7 @@ def _selected(
         own = tables[DOCUMENT.name].select({"scope": scopes})
     assigned = {"document_id": documents} if documents else {"project_id": scopes}
     given = tables[ASSIGNMENT.name].select(assigned)
-    rows = {PROJECT.name: projects, DOCUMENT.name: own, TEXT.name: tables[TEXT.name].select({}), ASSIGNMENT.name: given}
+    rows = {PROJECT.name: projects, DOCUMENT.name: own, ASSIGNMENT.name: given}
     for kind in (EXTRACTION.name, ANNOTATION.name):
         rows[kind] = tables[kind].select(filters, any_of=visible(context, user_id, kind, documents))
     return rows, scopes

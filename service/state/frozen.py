@@ -47,18 +47,22 @@ class FrozenTable:
         table: Which hands over what it changes.
         rows: That it has; its own from now on.
         allowance: For the values that are kept.
+        whole: The rows are parts of these, under the same ids; those of other entities are not asked for, nor kept.
     """
 
-    def __init__(self, table: Table, rows: BitMap, allowance: Allowance) -> None:
+    def __init__(self, table: Table, rows: BitMap, allowance: Allowance, whole: FrozenTable | None = None) -> None:
         self.rows = rows
         self._table = table
         self._allowance = allowance
+        self._whole = whole
         self._before: dict[str, bytes] = {}
         self._removed: dict[int, str] = {}
 
     def keep(self, row: int, id: str, value: bytes, *, is_removed: bool) -> None:  # noqa: A002 - the field's name
         """Take the value of a row before it is changed or removed."""
         if self._allowance.is_used_up() or row not in self.rows:
+            return
+        if self._whole is not None and not self._whole.has(id):
             return
         if id not in self._before:
             self._allowance.take(len(value))
@@ -68,6 +72,10 @@ class FrozenTable:
         if self._allowance.is_used_up():
             self._before.clear()
             self._removed.clear()
+
+    def has(self, id: str) -> bool:  # noqa: A002 - as above
+        """Tell if an entity is in one of the rows, or was; not asked once too much was changed."""
+        return id in self._before or self._table.has_row(id, self.rows)
 
     def at(self, row: int) -> tuple[str, bytes]:
         """Return id and value of one of the rows, as they were.
@@ -111,16 +119,23 @@ class Frozen:
         state: Whose.
         rows: Of each kind; copied.
         bytes_max: Of values that are kept because they change meanwhile.
+        parts: Further kinds, whose entities have the id of one of another kind, which is given too. Of all of them
+            those are told and kept whose other is; to find them at once would cost as much as there are.
 
     Attributes:
         sequence: What it is as of.
         tables: By kind.
     """
 
-    def __init__(self, state: State, rows: Mapping[str, BitMap], bytes_max: int) -> None:
+    def __init__(
+        self, state: State, rows: Mapping[str, BitMap], bytes_max: int, parts: Mapping[str, str] | None = None
+    ) -> None:
         self.sequence = state.sequence
         allowance = Allowance(bytes_max)
         self.tables = {kind: state.tables[kind].freeze(BitMap(found), allowance) for kind, found in rows.items()}
+        for kind, whole in (parts or {}).items():
+            table = state.tables[kind]
+            self.tables[kind] = table.freeze(BitMap(table.select({})), allowance, self.tables[whole])
 
     def release(self) -> None:
         """Keep nothing more."""

@@ -220,9 +220,9 @@ class Table:
         """Return id and value of the entity in a row that is alive."""
         return self._rows.id_of(row), self._values[row - self._rows.base] or b""
 
-    def freeze(self, rows: BitMap, allowance: Allowance) -> FrozenTable:
+    def freeze(self, rows: BitMap, allowance: Allowance, whole: FrozenTable | None = None) -> FrozenTable:
         """Return some rows as they are now, which go on being told as they were until they are released."""
-        frozen = FrozenTable(self, rows, allowance)
+        frozen = FrozenTable(self, rows, allowance, whole)
         self._frozen.append(frozen)
         return frozen
 

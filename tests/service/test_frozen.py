@@ -15,6 +15,7 @@ from service.state.table import PREFIX_ROWS_MIN
 from wal.change import Change
 
 PLENTY = 1 << 30
+DOCUMENT = b'{"version":1,"owner_id":"user_1"}'
 
 
 class Written:
@@ -125,3 +126,26 @@ def test_a_released_one_costs_nothing_and_tells_nothing() -> None:
         told(other)
     with pytest.raises(FrozenLostError):
         other.tables["text"].value(key)
+
+
+def changed(kind: str, key: str, value: bytes | None) -> Change:
+    """Return a change of a document or its text."""
+    return Change(b"", f"{kind}.set", kind, key, 1, 0, value)
+
+
+@pytest.mark.parametrize("kinds", [("text", "document"), ("document", "text")])
+@pytest.mark.parametrize("comes_again", [True, False])
+def test_parts_are_kept_with_what_they_are_parts_of(kinds: tuple[str, str], *, comes_again: bool) -> None:
+    """Whichever of both is removed first; those of others take nothing of the limit."""
+    state, text = State(KINDS), b'{"text":"x"}'
+    keys = ("doc_1", "doc_2")
+    state.apply(1, 0, [changed(kind, key, text if kind == "text" else DOCUMENT) for key in keys for kind in kinds])
+    rows = {"document": state.tables["document"].select({}, only="doc_1")}
+    frozen = Frozen(state, rows, len(DOCUMENT) + len(text), {"text": "document"})
+    for sequence, key in enumerate(reversed(keys), start=2):
+        changes = [changed(kind, key, None) for kind in kinds]
+        if comes_again:
+            changes += [changed(kind, key, b'{"text":"y"}' if kind == "text" else DOCUMENT) for kind in kinds]
+        state.apply(sequence, 0, changes * 2 if comes_again else changes)
+    assert list(map(frozen.tables["document"].at, frozen.tables["document"].rows)) == [("doc_1", DOCUMENT)]
+    assert frozen.tables["text"].value("doc_1") == text
