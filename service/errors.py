@@ -196,7 +196,7 @@ class ExportGoneError(DomainError):
 
 
 class TooManyExportsError(DomainError):
-    """As many exports as may be are under way. Wait as long as `Retry-After` says."""
+    """As many exports as may be are under way, of yours or of all. Wait as long as `Retry-After` says."""
 
     status, name, title = 429, "too-many-exports", "Too many exports"
 

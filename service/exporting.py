@@ -35,6 +35,7 @@ from service.kinds.assignment import ASSIGNMENT
 from service.kinds.document import DOCUMENT, TEXT, with_text
 from service.kinds.marks import ANNOTATION, EXTRACTION
 from service.kinds.project import PROJECT
+from service.settings import LimitSettings
 from service.slices import SLICE_SECONDS
 from service.state.frozen import Frozen, FrozenLostError
 from service.state.state import State
@@ -140,12 +141,12 @@ class Exporting:
 
         Raises:
             NotFoundError: There is no such project or document that the actor may see.
-            TooManyExportsError: As many as may be are under way.
+            TooManyExportsError: As many as may be are under way, the actor's or all.
         """
         context = self._context(query.actor)
         user_id = require_user(context, query.actor)
         rows, scopes = _selected(self._state, context, user_id, query)
-        self._make_room(context.limits.exports_max)
+        self._make_room(user_id, context.limits)
         frozen = Frozen(self._state, rows, context.limits.export_kept_bytes, {TEXT.name: DOCUMENT.name})
         held = self._held[query.export_id] = _Held(user_id, frozen, _grants(context, user_id, scopes))
         return self._stream(query, held, 0)
@@ -166,12 +167,17 @@ class Exporting:
             )
         return self._stream(query, held, query.lines)
 
-    def _make_room(self, exports_max: int) -> None:
-        idle = next((key for key, held in self._held.items() if held.streams == 0), None)
-        if len(self._held) < exports_max:
+    def _make_room(self, user_id: str, limits: LimitSettings) -> None:
+        """Let an export go that only waits to be resumed, if its place is needed: the user's oldest, else anybody's."""
+        own = [key for key, held in self._held.items() if held.user_id == user_id]
+        has_all = len(own) >= limits.exports_of_user_max
+        if not has_all and len(self._held) < limits.exports_max:
             return
+        replaceable = own if has_all else [*own, *self._held]
+        idle = next((key for key in replaceable if self._held[key].streams == 0), None)
         if idle is None:
-            raise TooManyExportsError(f"{exports_max} exports are under way, which is the limit. Try again later.")
+            found = f"{len(own)} exports of yours" if has_all else f"{len(self._held)} exports"
+            raise TooManyExportsError(f"{found} are under way, which is the limit. Try again later.")
         self._let_go(idle)
 
     def _stream(self, query: OpenExport | ResumeExport, held: _Held, line: int) -> Stream:

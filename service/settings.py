@@ -81,6 +81,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     agreement_labels_max: Annotated[int, Meta(ge=1)]
     agreement_combinations_max: Annotated[int, Meta(ge=1)]
     exports_max: Annotated[int, Meta(ge=1)]
+    exports_of_user_max: Annotated[int, Meta(ge=1)]
     export_kept_bytes: Annotated[int, Meta(ge=0)]
     export_keep_seconds: Positive
     export_stall_seconds: Positive

@@ -236,6 +236,21 @@ async def test_exports_are_limited(scene: Scene) -> None:
     assert (await scene.owner.call("GET", "/v1/export")).status == 200
 
 
+@pytest.mark.parametrize("limits", [{"exports_of_user_max": 1}])
+async def test_exports_of_a_user_are_limited(scene: Scene) -> None:
+    """Others still have theirs; HEAD takes a place of one's own."""
+    stream = await scene.open()
+    for method in ("GET", "HEAD"):
+        answer = await scene.owner.call(method, "/v1/export")
+        assert answer.status == 429
+        assert answer.headers["Retry-After"]
+    assert (await scene.owner.call("GET", "/v1/export")).problem == "too-many-exports"
+    assert (await scene.stranger.call("GET", "/v1/export")).status == 200
+    await stream.chunks.aclose()
+    assert (await scene.owner.call("HEAD", "/v1/export")).status == 200
+    assert (await scene.owner.call("GET", "/v1/export")).status == 200
+
+
 @pytest.mark.parametrize("limits", [{"export_kept_bytes": 3 * CHUNK_BYTES}])
 async def test_what_changes_meanwhile_is_kept_up_to_a_limit(scene: Scene) -> None:
     """Beyond it the export ends, and says why."""

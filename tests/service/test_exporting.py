@@ -20,6 +20,7 @@ from service.errors import ExportGoneError, TooManyExportsError
 from service.exporting import CHUNK_BYTES, Exporting
 from service.exports import OpenExport, ResumeExport, Stream
 from service.http.tokens import hash_token
+from service.settings import load
 from tests.harness import Member, serve
 from tests.service.decide.world import World
 from wal.errors import OutcomeUnknownError
@@ -148,7 +149,7 @@ async def test_exports_that_wait_for_the_sync_have_their_places() -> None:
 
 async def test_many_clients_at_once_are_served_or_refused() -> None:
     """Over HTTP, while a sync is under way: none is told something else than what its header says."""
-    letters = Letters(exports_max=8)
+    letters = Letters(exports_max=8, exports_of_user_max=8)
     assert letters.owner.user_id is not None
     letters.world.log_in(letters.owner.user_id, token_hash=hash_token(TOKEN))
     log = HeldLog()
@@ -284,7 +285,7 @@ async def test_exports_tell_documents_with_the_texts_that_they_had(seed: int) ->
     """Whatever happens to both: changes, deletions, ids that come again, in the same project or as somebody's own."""
     print(f"seed {seed}")  # noqa: T201 - so that a failure can be repeated
     chance = random.Random(seed)
-    letters = Letters(exports_max=1000)
+    letters = Letters(exports_max=1000, exports_of_user_max=1000)
     world = letters.world
     opened: list[tuple[Stream, bytes]] = []
     for number in range(300):
@@ -302,3 +303,56 @@ async def test_exports_tell_documents_with_the_texts_that_they_had(seed: int) ->
     assert len(opened) > 10
     for stream, before in opened:
         assert await rest_of(stream) == before
+
+
+def test_nobody_has_more_than_half_of_the_places_by_default() -> None:
+    """Rounded up."""
+    limits = load().limits
+    assert limits.exports_of_user_max == -(-limits.exports_max // 2)
+
+
+async def test_exports_of_a_user_are_limited() -> None:
+    """One more than may be under way is refused, whatever places there are; those are for others."""
+    letters = Letters(exports_max=5, exports_of_user_max=2)
+    third = letters.world.user("third@example.org")
+    streams = [letters.open(actor) for actor in (letters.owner, letters.admin) for _ in range(2)]
+    for actor in (letters.owner, letters.admin):
+        with pytest.raises(TooManyExportsError, match="2 exports of yours"):
+            letters.open(actor)
+    letters.open(third)
+    with pytest.raises(TooManyExportsError, match="5 exports are under way"):
+        letters.open(third)
+    await streams[0].chunks.aclose()
+    letters.open()
+    with pytest.raises(TooManyExportsError, match="2 exports of yours"):
+        letters.open()
+
+
+@pytest.mark.parametrize("limits", [{"exports_max": 2}, {"exports_of_user_max": 1}])
+async def test_a_new_export_takes_the_place_of_ones_own_first(limits: dict[str, int]) -> None:
+    """An older one of somebody else, that waits to be resumed, stays."""
+    letters = Letters(**limits)
+    others = letters.open(letters.admin)
+    await others.chunks.aclose()
+    for _ in range(3):
+        own = letters.open()
+        await own.chunks.aclose()
+    letters.open()
+    with pytest.raises(ExportGoneError):
+        letters.resume(own)
+    letters.resume(others, letters.admin)
+
+
+async def test_a_new_export_takes_the_place_of_anybodys_if_all_of_ones_own_are_under_way() -> None:
+    """Of the oldest that waits to be resumed; but nobody gets more places than a user may have."""
+    letters = Letters(exports_max=3, exports_of_user_max=2)
+    waiting = [letters.open(letters.admin), letters.open(letters.admin)]
+    for stream in waiting:
+        await stream.chunks.aclose()
+    for _ in range(2):
+        letters.open()
+    with pytest.raises(ExportGoneError):
+        letters.resume(waiting[0], letters.admin)
+    with pytest.raises(TooManyExportsError):
+        letters.open()
+    letters.resume(waiting[1], letters.admin)
