@@ -31,6 +31,7 @@ from service.decide.decision import Context
 from service.decide.visibility import visible
 from service.errors import ExportGoneError, ForbiddenError, TooManyExportsError
 from service.exports import OpenExport, ResumeExport, Stream
+from service.kinds.account import USER
 from service.kinds.assignment import ASSIGNMENT
 from service.kinds.document import DOCUMENT, TEXT, with_text
 from service.kinds.marks import ANNOTATION, EXTRACTION
@@ -44,6 +45,7 @@ ORDER = (PROJECT.name, DOCUMENT.name, EXTRACTION.name, ANNOTATION.name, ASSIGNME
 """The kinds of an export, each behind those that it points to."""
 CHUNK_BYTES = 64 * 1024
 Grants = dict[str, tuple[str | None, bool]]
+Basis = tuple[int, str | None, int]
 
 
 class _Held:
@@ -53,14 +55,16 @@ class _Held:
         user_id: Whose it is.
         frozen: What it tells.
         grants: By which it was opened: whoever has others now gets no more of it.
+        basis: What they rested on when they were looked at last.
         streams: How many are under way; as long as any is, it is not let go.
         expiry: Lets it go, once none is.
     """
 
-    def __init__(self, user_id: str, frozen: Frozen, grants: Grants) -> None:
+    def __init__(self, user_id: str, frozen: Frozen, grants: Grants, basis: Basis) -> None:
         self.user_id = user_id
         self.frozen = frozen
         self.grants = grants
+        self.basis = basis
         self.streams = 0
         self.expiry: asyncio.TimerHandle | None = None
         self._ends = list(accumulate(len(frozen.tables[kind].rows) for kind in ORDER))
@@ -148,7 +152,8 @@ class Exporting:
         rows, scopes = _selected(self._state, context, user_id, query)
         self._make_room(user_id, context.limits)
         frozen = Frozen(self._state, rows, context.limits.export_kept_bytes, {TEXT.name: DOCUMENT.name})
-        held = self._held[query.export_id] = _Held(user_id, frozen, _grants(context, user_id, scopes))
+        grants, basis = _grants(context, user_id, scopes), _basis(context, user_id, frozen)
+        held = self._held[query.export_id] = _Held(user_id, frozen, grants, basis)
         return self._stream(query, held, 0)
 
     def resume(self, query: ResumeExport) -> Stream:
@@ -205,8 +210,11 @@ class Exporting:
     def _piece(self, query: Query, held: _Held, lines: Iterator[bytes]) -> bytes:
         """Return some lines, none at the end; takes a few milliseconds."""
         context = self._context(query.actor)
-        if _grants(context, require_user(context, query.actor), held.grants) != held.grants:
-            raise ForbiddenError("What you may see has changed since this export began. Begin again.")
+        basis = _basis(context, require_user(context, query.actor), held.frozen)
+        if basis != held.basis:
+            if _grants(context, held.user_id, held.grants) != held.grants:
+                raise ForbiddenError("What you may see has changed since this export began. Begin again.")
+            held.basis = basis
         until, size, parts = time.perf_counter() + SLICE_SECONDS, 0, []
         try:
             for part in lines:
@@ -231,6 +239,16 @@ class Exporting:
 def _grants(context: Context, user_id: str, scopes: tuple[str, ...] | Grants) -> Grants:
     """Return what a user is in some scopes, and if others' annotations are hidden from them there."""
     return {scope: (role_in(context, user_id, scope), hides_others(context, user_id, scope)) for scope in scopes}
+
+
+def _basis(context: Context, user_id: str, frozen: Frozen) -> Basis:
+    """Return what a user's grants rest on: as long as it is the same, so are they, and there may be many to look at.
+
+    It is the account, what it may do by the key that it asks by, and the projects. One that is new is none of those
+    that an export is of, unless that was removed before.
+    """
+    account = context.state.tables[USER.name].sequence(user_id)
+    return account, context.plain_id, frozen.tables[PROJECT.name].changes
 
 
 def _selected(

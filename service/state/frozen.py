@@ -43,6 +43,9 @@ class Allowance:
 class FrozenTable:
     """Some rows of a table as they are now.
 
+    Attributes:
+        changes: How often since then an entity of the table was changed or removed, whichever row it has.
+
     Args:
         table: Which hands over what it changes.
         rows: That it has; its own from now on.
@@ -52,6 +55,7 @@ class FrozenTable:
 
     def __init__(self, table: Table, rows: BitMap, allowance: Allowance, whole: FrozenTable | None = None) -> None:
         self.rows = rows
+        self.changes = 0
         self._table = table
         self._allowance = allowance
         self._whole = whole
@@ -60,6 +64,7 @@ class FrozenTable:
 
     def keep(self, row: int, id: str, value: bytes, *, is_removed: bool) -> None:  # noqa: A002 - the field's name
         """Take the value of a row before it is changed or removed."""
+        self.changes += 1
         if self._allowance.is_used_up() or row not in self.rows:
             return
         if self._whole is not None and not self._whole.has(id):

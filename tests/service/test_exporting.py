@@ -1,80 +1,26 @@
-"""Exports below the API: how long each is kept, who gets a place, and what its stream rests on."""
+"""Exports below the API: how long each is kept, who gets a place, and that it tells what was."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
-import msgspec
 import pytest
 
 from bench.memory_log import MemoryLog
-from service.commands import Actor
-from service.decide.access import acting
-from service.decide.decision import Context
 from service.engine import Engine
 from service.errors import ExportGoneError, TooManyExportsError
-from service.exporting import CHUNK_BYTES, Exporting
-from service.exports import OpenExport, ResumeExport, Stream
+from service.exports import Stream
 from service.http.tokens import hash_token
 from service.settings import load
 from tests.harness import Member, serve
-from tests.service.decide.world import World
+from tests.service.letters import Letters, rest_of
 from wal.errors import OutcomeUnknownError
 
-LONG = "Marie Curie met him. " * (CHUNK_BYTES // 20)
-"""Larger than a piece."""
 AT_ONCE = 1e-9
 TOKEN = "a token"
-_numbers = count()
-
-
-class Letters:
-    """A user's project of some documents, and what exports it.
-
-    Args:
-        limits: Other limits than the default ones.
-
-    Attributes:
-        admin: An administrator, who is no member of the project.
-        owner: Of the project.
-        documents: Their ids.
-    """
-
-    def __init__(self, **limits: Any) -> None:
-        self.world = World()
-        self.world.limits = msgspec.structs.replace(self.world.limits, **limits)
-        self.admin = self.world.user("admin@example.org")
-        self.owner = self.world.user("owner@example.org")
-        self.project = self.world.project(self.owner, {})
-        members = {"title": "t", "text": LONG, "project_id": self.project}
-        self.documents = [str(self.world.create(self.owner, "document", **members)["id"]) for _ in range(4)]
-        self.exporting = Exporting(self.world.state, self.context)
-
-    def context(self, actor: Actor | None) -> Context:
-        """Return what is decided on."""
-        return acting(Context(self.world.state, self.world.now, self.world.limits), actor)
-
-    def open(self, actor: Actor | None = None, **members: Any) -> Stream:
-        """Begin an export, of the owner's if nobody else is named."""
-        return self.exporting.open(self.query(actor, **members))
-
-    def query(self, actor: Actor | None = None, **members: Any) -> OpenExport:
-        """Return what begins an export."""
-        return OpenExport(actor=actor or self.owner, export_id=f"export_{next(_numbers)}", **members)
-
-    def resume(self, stream: Stream, actor: Actor | None = None) -> Stream:
-        """Go on with an export from its beginning."""
-        return self.exporting.resume(ResumeExport(actor=actor or self.owner, export_id=stream.export_id))
-
-    def change(self) -> None:
-        """Change every document, and delete one."""
-        for document_id in self.documents:
-            self.world.update(self.owner, "document", document_id, {"title": "Another"})
-        self.world.delete(self.owner, "document", self.documents[-1])
 
 
 class HeldLog(MemoryLog):
@@ -105,11 +51,6 @@ class HeldLog(MemoryLog):
         """Return once so many wait."""
         async with self._came, asyncio.timeout(30):
             await self._came.wait_for(lambda: self._waiting == number)
-
-
-async def rest_of(stream: Stream) -> bytes:
-    """Return what is left of a stream."""
-    return b"".join([chunk async for chunk in stream.chunks])
 
 
 async def due() -> None:

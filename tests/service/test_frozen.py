@@ -149,3 +149,17 @@ def test_parts_are_kept_with_what_they_are_parts_of(kinds: tuple[str, str], *, c
         state.apply(sequence, 0, changes * 2 if comes_again else changes)
     assert list(map(frozen.tables["document"].at, frozen.tables["document"].rows)) == [("doc_1", DOCUMENT)]
     assert frozen.tables["text"].value("doc_1") == text
+
+
+def test_changes_of_the_table_are_counted() -> None:
+    """Of all its rows, whether they were frozen, and whether anything more may be kept; not what is new."""
+    written = Written()
+    first, second = written.put(), written.put()
+    rows = written.state.tables["text"].select({}, only=first)
+    frozen = Frozen(written.state, {"text": rows}, 0)
+    counts = []
+    for change in (written.put, written.remove, written.put):
+        for key in (first, second):
+            change(key)
+            counts.append(frozen.tables["text"].changes)
+    assert counts == [1, 2, 3, 4, 4, 4]
