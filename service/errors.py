@@ -154,7 +154,7 @@ class InFlightError(ConflictError):
 
 
 class InvalidError(DomainError):
-    """The body does not fit the schema, or breaks a rule; `errors` names each place."""
+    """The body does not fit the schema, or breaks a rule; `errors` names the places, of many the first."""
 
     name, title = "invalid", "The body is not valid"
 

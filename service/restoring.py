@@ -12,13 +12,13 @@ import msgspec
 
 from service import bodies
 from service.commands import Invalid
-from service.errors import ConflictError, DomainError, FieldError, InvalidError
+from service.errors import ConflictError, DomainError, FieldError, InvalidError, shown
 from service.exports import EndRestore, Restore
 from service.kinds.assignment import ASSIGNMENT, Assignment
 from service.kinds.document import DOCUMENT, Document
-from service.kinds.label import nearest
 from service.kinds.marks import ANNOTATION, EXTRACTION, Annotation, Extraction
 from service.kinds.project import PROJECT, Project
+from service.nearest import nearest
 from service.operations import OPERABLE, Step
 from service.steps import Sender
 
@@ -99,10 +99,10 @@ class ExportLines:
         if isinstance(found, Invalid):
             raise InvalidError("The line is none of an export.", found.errors)
         if found.op != "create":
-            detail = f"{found.op!r} found, expected create: an export tells entities, not changes"
+            detail = f"{shown(found.op)} found, expected create: an export tells entities, not changes"
             raise InvalidError("The line is none of an export.", [FieldError("/op", detail)])
         if found.kind not in ENTITIES:
-            detail = f"{found.kind!r} found, expected one of {', '.join(ENTITIES)}{nearest(found.kind, list(ENTITIES))}"
+            detail = f"{shown(found.kind)} found, expected one of {', '.join(ENTITIES)}{nearest(found.kind, ENTITIES)}"
             raise InvalidError("The line is none of an export.", [FieldError("/kind", detail)])
         value = bytes(found.value)
         draft: Any = bodies.decode(value, OPERABLE[found.kind].draft, self._sender.limits)

@@ -13,9 +13,9 @@ from msgspec import Meta
 
 from service import bodies
 from service.commands import UNCONDITIONAL, Actor, Conditions, Create, Delete, Invalid, Replace, Update
-from service.errors import DomainError, FieldError, InvalidError, TooLargeError
+from service.errors import DomainError, FieldError, InvalidError, TooLargeError, clipped, shown
 from service.ids import IdSource
-from service.kinds.label import nearest
+from service.nearest import nearest
 from service.operations import OPERABLE, Operable, Single, Step
 from service.settings import LimitSettings
 
@@ -120,7 +120,7 @@ def _step(operation: Operation, sender: Sender, line: bytes = b"") -> Step:
     operable = OPERABLE.get(operation.kind)
     if operable is None:
         known = ", ".join(OPERABLE)
-        detail = f"{operation.kind!r} found, expected one of {known}{nearest(operation.kind, list(OPERABLE))}"
+        detail = f"{shown(operation.kind)} found, expected one of {known}{nearest(operation.kind, OPERABLE)}"
         fault = InvalidError("The operation breaks a rule.", [FieldError("/kind", detail)])
         return Step(fault=fault, line=line)
     value = bytes(operation.value)
@@ -150,7 +150,7 @@ def _form_errors(operation: Operation, value: bytes) -> list[FieldError]:
     if operation.ref is not None and not is_new:
         errors.append(FieldError("/ref", f"must be absent: {operation.op} makes nothing that could have a name"))
     if operation.ref is not None and (operation.id or "").startswith("@"):
-        errors.append(FieldError("/ref", f"must be absent: {operation.id} is a name already"))
+        errors.append(FieldError("/ref", f"must be absent: {clipped(operation.id or '')} is a name already"))
     if operation.if_match is not None and operation.op == "create":
         errors.append(FieldError("/if_match", "must be absent: what is created has no version yet"))
     if operation.cascade and operation.op != "delete":

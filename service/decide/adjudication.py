@@ -60,6 +60,8 @@ _TAKEN = (
     "extraction_id",
 )
 _READ_ONLY = ("author_id", "rests_on")
+_ERRORS_MAX = 10
+"""As many faults end an adjudication: to tell what is wrong can take longer than to decide it."""
 
 
 class _Scene(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ def adjudicate(context: Context, command: Adjudicate) -> Decision:
         PreconditionFailedError: A condition does not hold.
         ConflictError: It was reviewed, and nobody asked to replace that.
         TooManyMarksError: It would touch more marks than one transaction may.
-        InvalidError: The body does not fit the schema, or breaks a rule; each place is named.
+        InvalidError: The body does not fit the schema, or breaks a rule; the first places are named.
         InUseError: Marks that stay point to what was decided earlier.
     """
     user_id = require_user(context, command.actor)
@@ -202,8 +204,10 @@ def _decided(scene: _Scene, user_id: str, new_ids: tuple[str, ...], decided: lis
             plans.append(_plan(scene, key, f"/decided/{place}", one))
         except InvalidError as error:
             errors += error.errors
+        if len(errors) >= _ERRORS_MAX:
+            break
     if errors:
-        raise InvalidError("Something that is decided cannot be.", errors)
+        raise InvalidError("Something that is decided cannot be.", errors[:_ERRORS_MAX])
     stands_for = _stands_for(plans, decided)
     labels = {plan.id: plan.draft.label for plan in plans}
     marks = []
@@ -212,8 +216,10 @@ def _decided(scene: _Scene, user_id: str, new_ids: tuple[str, ...], decided: lis
             marks.append(_annotation(scene, user_id, plan, stands_for, labels))
         except InvalidError as error:
             errors += _at(plan.pointer, error).errors or (FieldError(plan.pointer, error.detail),)
+        if len(errors) >= _ERRORS_MAX:
+            break
     if errors:
-        raise InvalidError("Something that is decided breaks a rule.", errors)
+        raise InvalidError("Something that is decided breaks a rule.", errors[:_ERRORS_MAX])
     return marks
 
 

@@ -15,10 +15,11 @@ from service.decide.references import MARKS
 from service.decide.roles import Action
 from service.errors import ConflictError, FieldError, InvalidError, LabelUnknownError, TooManyMarksError, shown
 from service.kinds.base import Kind
-from service.kinds.label import ArgumentSchema, Label, mark_errors, nearest
+from service.kinds.label import ArgumentSchema, Label, fits, mark_errors
 from service.kinds.marks import ANNOTATION, Annotation, Extraction
 from service.kinds.project import PROJECT, Project
 from service.kinds.review import Merging, Renaming
+from service.nearest import nearest
 from service.reviews import ChangeLabels
 from wal.change import Change
 
@@ -109,19 +110,24 @@ def _step(project: Project, old: tuple[str, ...], new: str, labels: list[Label])
 
 
 def _require_known(context: Context, project: Project, places: Iterable[tuple[str, str]]) -> None:
-    names = [one.name for one in project.labels]
-    errors = [_unknown(pointer, name, names) for pointer, name in places if not _is_known(context, project, name)]
-    if errors:
-        raise LabelUnknownError(f"Neither {project.id} nor a mark in it has that label.", errors)
+    names = dict.fromkeys(one.name for one in project.labels)
+    unknown = [place for place in places if place[1] not in names and not _is_on_mark(context, project, place[1])]
+    if unknown:
+        what = "that label" if len(unknown) == 1 else f"{len(unknown)} of the labels"
+        told = f"; the first {_NAMED_MAX} are named" if len(unknown) > _NAMED_MAX else ""
+        errors = [_unknown(pointer, name, names) for pointer, name in unknown[:_NAMED_MAX]]
+        raise LabelUnknownError(f"Neither {project.id} nor a mark in it has {what}{told}.", errors)
 
 
 def _is_known(context: Context, project: Project, name: str) -> bool:
-    return any(one.name == name for one in project.labels) or any(
-        rows for _, rows in _having(context, project.id, [name])
-    )
+    return any(one.name == name for one in project.labels) or _is_on_mark(context, project, name)
 
 
-def _unknown(pointer: str, name: str, names: Sequence[str]) -> FieldError:
+def _is_on_mark(context: Context, project: Project, name: str) -> bool:
+    return any(rows for _, rows in _having(context, project.id, [name]))
+
+
+def _unknown(pointer: str, name: str, names: Iterable[str]) -> FieldError:
     return FieldError(pointer, f"{shown(name)} is no label of the project{nearest(name, names)}")
 
 
@@ -141,34 +147,40 @@ def _marks(context: Context, step: _Step) -> list[Change]:
             "limits.relabel_max raised."
         )
     changes = []
+    misfits = 0
     errors: list[FieldError] = []
     for kind, rows in found:
         entity: type[Annotation | Extraction] = Annotation if kind is ANNOTATION else Extraction
         for key in context.state.tables[kind.name].ids(rows):
             current = stored(context, kind, key, entity)
             mark = replace(current, **next_head(context, current).members(), label=step.new)
-            errors += _misfits(context, step, current, mark)
             changes.append(updated(context, kind, key, mark))
+            if step.project.label_policy == "open" or _stays_fit(context, step, current, mark):
+                continue
+            misfits += 1
+            if misfits <= _NAMED_MAX:
+                errors.append(_misfit(context, step, mark))
     if errors:
         raise InvalidError(
-            f"{len(errors)} marks do not fit {shown(step.new)} as the project has it. Change the label, or them.",
-            errors[:_NAMED_MAX],
+            f"{misfits} marks do not fit {shown(step.new)} as the project has it. Change the label, or them.", errors
         )
     return changes
 
 
-def _misfits(
-    context: Context, step: _Step, before: Annotation | Extraction, after: Annotation | Extraction
-) -> list[FieldError]:
-    """Return why a mark does not fit the label that it gets, if it fits the one that it has."""
-    if step.project.label_policy == "open":
-        return []
+def _stays_fit(context: Context, step: _Step, before: Annotation | Extraction, after: Annotation | Extraction) -> bool:
+    """Tell if a mark fits the label that it gets; what did not fit the one that it has is no hindrance."""
+    return fits(step.after.labels, after, lambda key: step.label(_label_of(context, key))) or not fits(
+        step.project.labels, before, lambda key: _label_of(context, key)
+    )
 
-    def label_of(key: str) -> str | None:
-        rows = (context.state.tables[name].row(key) for name in MARKS)
-        return next((row.label for row in rows if row is not None), None)
 
-    wrong = mark_errors(step.after.labels, after, lambda key: step.label(label_of(key)))
-    if not wrong or mark_errors(step.project.labels, before, label_of):
-        return []
-    return [FieldError("", f"{after.id}: {wrong[0].pointer} {wrong[0].detail}")]
+def _misfit(context: Context, step: _Step, mark: Annotation | Extraction) -> FieldError:
+    """Return why a mark does not fit the label that it gets."""
+    labels = step.after.labels
+    (error,) = mark_errors(labels, mark, lambda key: step.label(_label_of(context, key)), errors_max=1)
+    return FieldError("", f"{mark.id}: {error.pointer} {error.detail}")
+
+
+def _label_of(context: Context, key: str) -> str | None:
+    rows = (context.state.tables[name].row(key) for name in MARKS)
+    return next((row.label for row in rows if row is not None), None)

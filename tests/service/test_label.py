@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.kinds.label import Label, mark_errors, schema_errors
+from service.kinds.label import Label, fits, mark_errors, schema_errors
 from service.kinds.mark import Argument
+from tests.service.conftest import Compared
 
 LABELS = msgspec.convert(
     [
@@ -100,3 +101,41 @@ def test_a_mark_that_does_not_fit_is_told_where(mark: Made, pointer: str, detail
 def test_labels_that_contradict_themselves_are_refused(labels: list[Any], pointer: str) -> None:
     """Each place is named."""
     assert [error.pointer for error in schema_errors(msgspec.convert(labels, list[Label]))] == [pointer]
+
+
+def test_of_much_that_does_not_fit_the_first_is_told(compared: Compared) -> None:
+    """A mark may have more attributes than anybody wants to read of, and each is compared with those of the label."""
+    names = {f"attribute {number}": {"type": "string"} for number in range(100)}
+    (label,) = msgspec.convert([{"name": "person", "attributes": names}], list[Label])
+    made = Made(attributes={f"atribute {number}": "1" for number in range(1000)})
+    errors = mark_errors([label], made, TARGETS.get)
+    assert [error.pointer for error in errors] == [f"/attributes/atribute {number}" for number in range(10)]
+    assert (compared.letters, compared.whole) == (10 * 100, 10 * 10)
+
+
+def test_of_many_arguments_that_do_not_fit_the_first_are_told() -> None:
+    """Each names all roles that there are."""
+    errors = mark_errors(LABELS, related(*[("whom", "ann_1")] * 1000), TARGETS.get)
+    assert [error.pointer for error in errors] == [f"/arguments/{place}/role" for place in range(10)]
+
+
+def test_a_long_name_of_an_attribute_is_not_repeated_whole() -> None:
+    """It may be as long as a body."""
+    (error,) = mark_errors(LABELS, Made(attributes={"certain": True, "x" * 100_000: 1}), TARGETS.get)
+    assert len(error.pointer) < 120
+    assert len(error.detail) < 200
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        (Made(), True),
+        (Made(label="persom"), False),
+        (Made(attributes={"certain": True, "agee": 3}), False),
+        (related(("where", "ann_2")), False),
+    ],
+)
+def test_whether_a_mark_fits_is_found_without_comparing_names(mark: Made, expected: bool, compared: Compared) -> None:
+    """Nobody is told of it."""
+    assert fits(LABELS, mark, TARGETS.get) is expected
+    assert (compared.letters, compared.whole) == (0, 0)
