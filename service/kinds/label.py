@@ -103,9 +103,11 @@ class Mark(Protocol):
 def schema_errors(labels: Sequence[Label]) -> list[FieldError]:
     """Return what is wrong with a project's labels besides their form: names are there once, and so are roles."""
     errors = []
+    names = set[str]()
     for place, label in enumerate(labels):
-        if label.name in {other.name for other in labels[:place]}:
+        if label.name in names:
             errors.append(FieldError(f"/labels/{place}/name", f"{shown(label.name)} is there twice"))
+        names.add(label.name)
         roles = [argument.role for argument in label.arguments or ()]
         if len(set(roles)) < len(roles):
             errors.append(FieldError(f"/labels/{place}/arguments", "a role is there twice"))

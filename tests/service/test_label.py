@@ -139,3 +139,27 @@ def test_whether_a_mark_fits_is_found_without_comparing_names(mark: Made, expect
     """Nobody is told of it."""
     assert fits(LABELS, mark, TARGETS.get) is expected
     assert (compared.letters, compared.whole) == (0, 0)
+
+
+class Hashed(str):
+    """A name that counts how often its hash is asked for.
+
+    Attributes:
+        hashed: How often, of all of them.
+    """
+
+    __slots__ = ()
+    hashed = 0
+
+    def __hash__(self) -> int:
+        """Count."""
+        Hashed.hashed += 1
+        return super().__hash__()
+
+
+def test_names_of_labels_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once more for each label before: a project may have a thousand, and they are checked whenever it changes."""
+    monkeypatch.setattr(Hashed, "hashed", 0)
+    labels = [Label(name=Hashed(f"label {number}")) for number in range(1000)]
+    assert schema_errors([*labels, labels[0]])[0].pointer == "/labels/1000/name"
+    assert Hashed.hashed <= 2 * 1001
