@@ -20,6 +20,7 @@ from service.http.parameters import parameters
 from service.http.passwords import NewPassword, Password, verify
 from service.http.responses import entity_response, outcome_response
 from service.kinds.account import User, UserDraft
+from service.passwords import UNUSABLE
 
 
 class Registration(UserDraft, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,10 +107,13 @@ async def set_password(request: web.Request) -> web.Response:
         operation=call.operation,
         user_id=user_id,
         credential_generation=await _verify_current(request, call, user_id, change) if is_own else None,
-        password_hash=await call.services.passwords.hash(change.password),
+        password_hash=UNUSABLE,
         keeps_keys=change.keep_api_keys,
     )
-    await call.engine.submit(command)
+    # Who may not do it must not keep those waiting who log in: hashes are few at a time.
+    await call.engine.foresee(command)
+    password_hash = await call.services.passwords.hash(change.password)
+    await call.engine.submit(msgspec.structs.replace(command, password_hash=password_hash))
     return web.Response(status=204)
 
 

@@ -15,6 +15,7 @@ from service.commands import LOCAL_ADMIN, Register
 from service.kinds.account import UserDraft
 from service.passwords import UNUSABLE, Passwords
 from tests.harness import PASSWORD, Answer, Member, open_engine, quick_settings, serve_services
+from tests.http.test_api_keys import by_key
 
 WRONG = "a wrong password"
 
@@ -155,3 +156,41 @@ async def test_where_registration_is_closed_nothing_tells_who_is_registered(tmp_
         free, of_free = await scene.counted("POST", "/v1/users", login("new", PASSWORD))
     assert (taken.status, taken.data) == (403, free.data)
     assert of_taken == of_free == []
+
+
+async def test_a_password_that_may_not_be_set_costs_no_hash(tmp_path: Path) -> None:
+    """Nobody could log in while members, or API keys, went on asking for it: hashes wait for each other."""
+    async with scene_at(tmp_path) as scene:
+        admin, anna = [await logged_in(scene, name) for name in ("admin", "anna")]
+        key = await by_key(admin, "read", "admin")
+        path, change = f"/v1/users/{admin.id}/password", {"password": "another good one"}
+        of_anna = f"/v1/users/{anna.id}/password"
+        refused = [
+            (await scene.counted("PUT", path, change, anna), 404, "not-found"),
+            (await scene.counted("PUT", "/v1/users/user_x/password", change, anna), 404, "not-found"),
+            (await scene.counted("PUT", "/v1/users/user_x/password", change, admin), 404, "not-found"),
+            (await scene.counted("PUT", of_anna, change, key), 403, "forbidden"),
+            (await scene.counted("PUT", of_anna, change), 401, "unauthenticated"),
+        ]
+        for (answer, calls), status, problem in refused:
+            assert (answer.status, answer.problem, calls) == (status, problem, [])
+
+
+async def test_a_password_that_is_set_costs_one_hash(tmp_path: Path) -> None:
+    """And one's own a comparison before, which is all that it costs if it is wrong."""
+    async with scene_at(tmp_path) as scene:
+        admin, anna = [await logged_in(scene, name) for name in ("admin", "anna")]
+        path, change = f"/v1/users/{anna.id}/password", {"password": "another good one"}
+        answer, calls = await scene.counted("PUT", path, {**change, "current_password": WRONG}, anna)
+        assert (answer.status, calls) == (403, ["verify"])
+        answer, calls = await scene.counted("PUT", path, {**change, "current_password": PASSWORD}, anna)
+        assert (answer.status, calls) == (204, ["verify", "hash"])
+        answer, calls = await scene.counted("PUT", path, {"password": PASSWORD}, admin)
+        assert (answer.status, calls) == (204, ["hash"])
+        await logged_in(scene, "anna")
+
+
+async def logged_in(scene: Scene, name: str) -> Member:
+    """Return somebody who has logged in."""
+    session = await scene.anybody.create("/v1/sessions", login(name, PASSWORD))
+    return Member(scene.anybody.client, session["token"], session["user"]["id"])
