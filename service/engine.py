@@ -38,6 +38,7 @@ from service.exports import Dangling, OpenExport, ResumeExport, Stream
 from service.kinds.document import with_text
 from service.logins import Administers, Keys, Locks, OpenKey
 from service.operations import Chunk, Load, Step
+from service.outward import in_utf16
 from service.progress import progress_of, progress_of_documents
 from service.reviewing import Reviewing
 from service.reviews import Agree, Compare
@@ -48,16 +49,6 @@ from service.state.state import State
 from service.timing import durable
 from wal.change import Change
 from wal.errors import RecordTooLargeError
-
-
-class _Owner(msgspec.Struct):
-    """Whose offsets an entity holds: its document's, or its own."""
-
-    id: str
-    document_id: str | None = None
-
-
-_owner = msgspec.json.Decoder(_Owner)
 
 
 class Engine:
@@ -338,12 +329,8 @@ class Engine:
             text = None if query.bare else self._state.tables["text"].value(query.id)
             value = value if text is None else with_text(value, text)
         if query.utf16 and document_id is not None:
-            value = self._in_utf16(value, document_id)
+            (value,) = in_utf16(self._state, [value], self._limits.page_bytes)
         return Entity(query.id, row.version, value), max(marks)
-
-    def _in_utf16(self, value: bytes, document_id: str) -> bytes:
-        offsets = self._state.offsets(document_id)
-        return value if offsets is None else offsets.outward(value)
 
     def _require_seen(self, context: Context, user_id: str, query: commands.Get, document_id: str) -> str:
         """Return the scope of a document that is read, or whose mark is."""
@@ -382,10 +369,11 @@ class Engine:
         bytes_max = self._limits.page_bytes
         items, after = table.page(rows, query.after, query.limit, bytes_max, descending=query.descending)
         if query.utf16 and not is_users:
-            owners = map(_owner.decode, items)
-            items = [
-                self._in_utf16(item, owner.document_id or owner.id) for item, owner in zip(items, owners, strict=True)
-            ]
+            told = in_utf16(self._state, items, bytes_max)
+            if len(told) < len(items):
+                # The page ends before the others: this is where the next one begins.
+                _, after = table.page(rows, query.after, len(told), bytes_max, descending=query.descending)
+            items = told
         return Page(items, after, len(rows) if query.count else None)
 
 
