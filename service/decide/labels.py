@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -36,7 +36,7 @@ class _Step(msgspec.Struct, frozen=True):
         after: As it will be, but for its head.
     """
 
-    old: tuple[str, ...]
+    old: frozenset[str]
     new: str
     project: Project
     after: Project
@@ -78,7 +78,7 @@ def _renaming(context: Context, project: Project, draft: Renaming) -> _Step:
             f"{shown(draft.new)} is a label of {project.id} already. Merge into it: POST …/labels/merge."
         )
     labels = [replace(one, name=draft.new) if one.name == draft.old else one for one in project.labels]
-    return _step(project, (draft.old,), draft.new, labels)
+    return _step(project, frozenset([draft.old]), draft.new, labels)
 
 
 def _merging(context: Context, project: Project, draft: Merging) -> _Step:
@@ -94,10 +94,11 @@ def _merging(context: Context, project: Project, draft: Merging) -> _Step:
         raise LabelUnknownError(
             "The project is closed to other labels than its own.", [_unknown("/into", draft.into, names)]
         )
-    return _step(project, tuple(draft.old), draft.into, [one for one in project.labels if one.name not in draft.old])
+    old = frozenset(draft.old)
+    return _step(project, old, draft.into, [one for one in project.labels if one.name not in old])
 
 
-def _step(project: Project, old: tuple[str, ...], new: str, labels: list[Label]) -> _Step:
+def _step(project: Project, old: frozenset[str], new: str, labels: list[Label]) -> _Step:
     def renamed(schema: ArgumentSchema) -> ArgumentSchema:
         names = [new if name in old else name for name in schema.labels or ()]
         return replace(schema, labels=list(dict.fromkeys(names)) or None)
@@ -131,7 +132,7 @@ def _unknown(pointer: str, name: str, names: Iterable[str]) -> FieldError:
     return FieldError(pointer, f"{shown(name)} is no label of the project{nearest(name, names)}")
 
 
-def _having(context: Context, project_id: str, labels: Sequence[str]) -> list[tuple[Kind, BitMap]]:
+def _having(context: Context, project_id: str, labels: Iterable[str]) -> list[tuple[Kind, BitMap]]:
     """Return the rows of the marks of a project that have one of some labels: there may be a million."""
     filters = {"label": labels, "document.scope": (project_id,)}
     return [(kind, context.state.tables[name].select(filters)) for name, kind in MARKS.items()]
@@ -142,7 +143,7 @@ def _marks(context: Context, step: _Step) -> list[Change]:
     found = _having(context, step.project.id, step.old)
     if sum(len(rows) for _, rows in found) > limit:
         raise TooManyMarksError(
-            f"More than {limit} marks of {step.project.id} have {shown(step.old)}, which is the limit of one "
+            f"More than {limit} marks of {step.project.id} have {shown(sorted(step.old))}, which is the limit of one "
             "transaction. Merge fewer labels at once, relabel annotations or delete marks first, or have "
             "limits.relabel_max raised."
         )

@@ -181,7 +181,7 @@ def _value_misfit(label: Label, name: str, value: Any) -> Callable[[], str] | No
         return lambda: "a list found, expected one value"
     if not all(_is_of(one, schema.type) for one in values):
         return lambda: f"{shown(value)} found, expected {schema.type}"
-    if schema.values is not None and any(one not in schema.values for one in values):
+    if schema.values is not None and set(values).difference(schema.values):
         return lambda: f"{shown(value)} found, expected of {shown(schema.values)}"
     return None
 

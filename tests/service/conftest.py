@@ -24,6 +24,34 @@ class Compared:
     longest: int = 0
 
 
+class Watched(str):
+    """A name that counts what is asked of it.
+
+    Attributes:
+        asked: How often one of them was compared, or its hash taken.
+    """
+
+    __slots__ = ()
+    asked = 0
+
+    def __hash__(self) -> int:
+        """Count."""
+        Watched.asked += 1
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        """Count."""
+        Watched.asked += 1
+        return super().__eq__(other)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
+    """Count what is asked of names from now on."""
+    monkeypatch.setattr(Watched, "asked", 0)
+    return Watched
+
+
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
     """Count comparisons of names: how long they take depends on the machine."""

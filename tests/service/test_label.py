@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.kinds.label import Label, fits, mark_errors, schema_errors
+from service.kinds.label import AttributeSchema, Label, fits, mark_errors, schema_errors
 from service.kinds.mark import Argument
-from tests.service.conftest import Compared
+from tests.service.conftest import Compared, Watched
 
 LABELS = msgspec.convert(
     [
@@ -141,25 +141,18 @@ def test_whether_a_mark_fits_is_found_without_comparing_names(mark: Made, expect
     assert (compared.letters, compared.whole) == (0, 0)
 
 
-class Hashed(str):
-    """A name that counts how often its hash is asked for.
-
-    Attributes:
-        hashed: How often, of all of them.
-    """
-
-    __slots__ = ()
-    hashed = 0
-
-    def __hash__(self) -> int:
-        """Count."""
-        Hashed.hashed += 1
-        return super().__hash__()
-
-
-def test_names_of_labels_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_labels_are_looked_at_once(watched: type[Watched]) -> None:
     """Not once more for each label before: a project may have a thousand, and they are checked whenever it changes."""
-    monkeypatch.setattr(Hashed, "hashed", 0)
-    labels = [Label(name=Hashed(f"label {number}")) for number in range(1000)]
+    labels = [Label(name=watched(f"label {number}")) for number in range(1000)]
     assert schema_errors([*labels, labels[0]])[0].pointer == "/labels/1000/name"
-    assert Hashed.hashed <= 2 * 1001
+    assert watched.asked <= 5 * 1000
+
+
+@pytest.mark.parametrize(("number", "is_one"), [(999, True), (1000, False)])
+def test_values_of_an_attribute_are_looked_at_once(watched: type[Watched], number: int, *, is_one: bool) -> None:
+    """Not once for each value that a mark has of it: those may be as many as fit into its body."""
+    values: list[Any] = [watched(f"value {number}") for number in range(1000)]
+    label = Label(name="person", attributes={"of": AttributeSchema(type="string", values=values, multiple=True)})
+    made = Made(attributes={"of": [f"value {other}" for other in (*range(999), number)]})
+    assert fits([label], made, TARGETS.get) is is_one
+    assert watched.asked <= 5 * 1000

@@ -10,7 +10,7 @@ from service.commands import Actor
 from service.errors import InvalidError, LabelUnknownError
 from service.kinds.review import Adjudication, Decided, Merging
 from service.reviews import Adjudicate, ChangeLabels
-from tests.service.conftest import Compared
+from tests.service.conftest import Compared, Watched
 from tests.service.decide.world import World
 
 MANY = 30
@@ -85,3 +85,16 @@ def test_of_much_that_is_decided_in_no_form_the_first_is_told(world: World, ada:
     with pytest.raises(InvalidError) as caught:
         world.do(Adjudicate(actor=ada, operation="t", id=document, new_ids=new_ids, draft=draft))
     assert len(caught.value.errors) == 10
+
+
+def test_labels_that_are_merged_are_looked_at_once(world: World, ada: Actor, watched: type[Watched]) -> None:
+    """Not once for each name that a role may have: a project has as many of both as fit into it."""
+    names = [f"label {number}" for number in range(500)]
+    labels = [{"name": name} for name in names]
+    roles = [{"role": f"role {number}", "labels": names} for number in range(4)]
+    project, _ = project_of(world, ada, [*labels, {"name": "lives-in", "arguments": roles}])
+    merge(world, ada, project, [watched(name) for name in names[1:]], "label 0")
+    after = world.value("project", project)["labels"]
+    assert [label["name"] for label in after] == ["label 0", "lives-in"]
+    assert all(role["labels"] == ["label 0"] for role in after[1]["arguments"])
+    assert watched.asked <= 20 * 500
