@@ -2,7 +2,9 @@
 
 A low priority alone is not enough: who is to be woken may have to wait for some milliseconds until the process that
 runs has used its slice up, whatever its share, and a request is woken several times. So it runs in the scheduler's idle
-class: whoever else is woken has the processor at once.
+class: whoever else is woken has the processor at once. The kernel lets a process into that class, but not out of it
+without `CAP_SYS_NICE` or an `RLIMIT_NICE` of 1. Who could not leave it stays outside, with the lowest priority alone:
+that has 15 parts of the time where a server has 1,024, and who is woken may wait for it.
 
 Where all processors are needed that is not enough either: while it runs on one of them, the scheduler may leave the
 server and a client waiting for each other on another one for a tenth of a second, because none looks idle. So once the
@@ -88,16 +90,37 @@ def give_way(server: int) -> None:
     Args:
         server: The process that must not wait for this one.
     """
-    os.nice(_NICENESS)
-    with contextlib.suppress(PermissionError):
-        # Where a sandbox does not allow it, it is the smallest share from the beginning.
+    with contextlib.suppress(OSError):
+        # A sandbox may not allow it; the job is done all the same.
+        os.nice(_NICENESS)
+    is_idle = _may_be_idle_and_leave()
+    if is_idle:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     rests = Rests()
     rests.begin()
-    threading.Thread(target=_stay_low, args=(os.getpid(), server, rests), daemon=True).start()
+    threading.Thread(target=_stay_low, args=(os.getpid(), server, rests, is_idle), daemon=True).start()
 
 
-def _stay_low(own: int, server: int, rests: Rests) -> None:
+def _may_be_idle_and_leave() -> bool:
+    """Tell if this process could leave the idle class again: a thread tries it, which is in no class when it has ended.
+
+    Limits and capabilities do not tell: those of a container may count for nothing outside it.
+    """
+    passed: list[int] = []
+
+    def enter_and_leave() -> None:
+        with contextlib.suppress(OSError):
+            for policy in (os.SCHED_IDLE, os.SCHED_OTHER):
+                os.sched_setscheduler(0, policy, os.sched_param(0))
+                passed.append(policy)
+
+    trying = threading.Thread(target=enter_and_leave)
+    trying.start()
+    trying.join()
+    return os.SCHED_OTHER in passed
+
+
+def _stay_low(own: int, server: int, rests: Rests, is_idle: bool) -> None:
     allowed = os.sched_getaffinity(own)
     for number in range(1, _IDLE_ROUNDS_MAX + 1):
         made = make_room(own, server, allowed)
@@ -105,7 +128,8 @@ def _stay_low(own: int, server: int, rests: Rests) -> None:
         if number >= _IDLE_ROUNDS and made.share < _LEAST_SHARE:
             break
     rests.are_over = True
-    os.sched_setscheduler(own, os.SCHED_OTHER, os.sched_param(0))
+    if is_idle:
+        os.sched_setscheduler(own, os.SCHED_OTHER, os.sched_param(0))
 
 
 def make_room(own: int, server: int, allowed: set[int]) -> Round:

@@ -139,7 +139,7 @@ def test_it_gives_way_for_a_time(monkeypatch: pytest.MonkeyPatch, share: float, 
     )
     monkeypatch.setattr("wal.low_priority.os", scheduler)
     monkeypatch.setattr(low_priority, "make_room", made_room)
-    low_priority._stay_low(1, 2, rests)
+    low_priority._stay_low(1, 2, rests, is_idle=True)
     assert rests.are_over
     assert done == ["room"] * rounds + ["other"]
 
@@ -155,8 +155,7 @@ def test_it_rests_beside_a_busy_server(monkeypatch: pytest.MonkeyPatch, *, used:
 
     monkeypatch.setattr(low_priority, "make_room", made_room)
     monkeypatch.setattr(low_priority, "_IDLE_ROUNDS_MAX", 3)
-    monkeypatch.setattr("os.sched_setscheduler", lambda *_: None)
-    low_priority._stay_low(os.getpid(), NOBODY, rests)
+    low_priority._stay_low(os.getpid(), NOBODY, rests, is_idle=False)
     assert seen == [False, wanted, wanted]
 
 
@@ -196,3 +195,51 @@ def test_rests_interrupt_what_computes() -> None:
     """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert 0 < float(told.stdout) < 0.6
+
+
+GIVES_WAY = """if True:
+    import encodings.ascii, os, resource, threading  # before what they lie in can no longer be read
+    from wal import low_priority
+    low_priority._IDLE_ROUNDS_MAX, low_priority._ROUND_SECONDS = 1, 0.2
+    {before}
+    low_priority.give_way(os.getppid())
+    begin = os.sched_getscheduler(0)
+    for thread in threading.enumerate()[1:]:
+        thread.join()
+    print(begin, os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+    os._exit(0)
+"""
+IDLE_AND_BACK = """if True:
+    import os
+    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+"""
+
+
+def gave_way(before: str) -> list[int]:
+    """Return a process's class after it has begun to give way, and after that is over, and how nice it is."""
+    program = GIVES_WAY.format(before=before)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not told.stderr
+    return [int(word) for word in told.stdout.split()]
+
+
+def test_who_may_not_leave_the_idle_class_never_enters_it() -> None:
+    """That is an ordinary user's process without `RLIMIT_NICE`: it would be in it for good."""
+    drops = "resource.setrlimit(resource.RLIMIT_NICE, (0, 0)); os.geteuid() or os.setuid(65534)"
+    assert gave_way(drops) == [os.SCHED_OTHER, os.SCHED_OTHER, 19]
+
+
+def test_who_may_leave_the_idle_class_enters_it() -> None:
+    """Whatever allows it; and it does leave it."""
+    tried = subprocess.run([sys.executable, "-c", IDLE_AND_BACK], stderr=subprocess.PIPE, check=False, timeout=60)
+    expected = os.SCHED_OTHER if b"PermissionError" in tried.stderr else os.SCHED_IDLE
+    assert gave_way("") == [expected, os.SCHED_OTHER, 19]
+
+
+def test_a_sandbox_that_allows_nothing_is_no_obstacle() -> None:
+    """The job is done all the same."""
+    refuses = "def refuse(*_): raise PermissionError('a sandbox')"
+    before = f"exec({refuses!r}); os.nice = os.sched_setscheduler = refuse"
+    assert gave_way(before) == [os.SCHED_OTHER, os.SCHED_OTHER, os.getpriority(os.PRIO_PROCESS, 0)]
