@@ -12,6 +12,8 @@ server has to wait, it moves to the server's own processor for a moment and take
 leaves looks idle then, and draws over who waits. And beside a busy server it rests after each half of a millisecond for
 as long as it has used a processor. All of it is measured in `docs/performance.md`.
 
+Where memory ends the kernel kills it before it kills the server: what it does can be done again.
+
 Who only gives way may never get on: that ends after some minutes, or when too little is left to take. Only the standard
 library is imported, because a process should give way before it imports more.
 """
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _NICENESS = 19
+_KILLED_FIRST = b"1000"
 _ROUND_SECONDS = 1.0
 _IDLE_ROUNDS, _IDLE_ROUNDS_MAX = 60, 300
 _LEAST_SHARE = 0.03
@@ -90,8 +93,10 @@ def give_way(server: int) -> None:
     Args:
         server: The process that must not wait for this one.
     """
+    # A sandbox may allow neither of the two; the job is done all the same.
     with contextlib.suppress(OSError):
-        # A sandbox may not allow it; the job is done all the same.
+        Path("/proc/self/oom_score_adj").write_bytes(_KILLED_FIRST)
+    with contextlib.suppress(OSError):
         os.nice(_NICENESS)
     is_idle = _may_be_idle_and_leave()
     if is_idle:

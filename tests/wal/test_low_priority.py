@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from wal import low_priority
+from wal.child import MODULE
 from wal.low_priority import Rests, Round, make_room, processor_of, ran_and_waited
 
 BUSY = "while True: pass"
@@ -236,6 +237,13 @@ def test_who_may_leave_the_idle_class_enters_it() -> None:
     tried = subprocess.run([sys.executable, "-c", IDLE_AND_BACK], stderr=subprocess.PIPE, check=False, timeout=60)
     expected = os.SCHED_OTHER if b"PermissionError" in tried.stderr else os.SCHED_IDLE
     assert gave_way("") == [expected, os.SCHED_OTHER, 19]
+
+
+def test_where_memory_ends_a_child_is_killed_before_its_server() -> None:
+    """What it does is done again; a server that is killed leaves its clients without answers."""
+    with subprocess.Popen((sys.executable, *MODULE), stdin=subprocess.PIPE) as child:
+        # It waits for a job, and ends when this process lets go of its input.
+        wait_until(lambda: Path(f"/proc/{child.pid}/oom_score_adj").read_text() == "1000\n")
 
 
 def test_a_sandbox_that_allows_nothing_is_no_obstacle() -> None:
