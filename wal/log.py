@@ -323,6 +323,9 @@ class Log:
                 self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
+        if self.poisoned.done():
+            # The writer has ended since this was scheduled: the queue is empty, and who waited knows.
+            return
         self._batch_began = self._loop.time()
         batch = [self._queue.popleft()]
         if batch[0].type == RecordType.ROTATION_SEAL:

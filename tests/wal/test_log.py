@@ -100,6 +100,21 @@ async def test_a_batch_that_cannot_be_handed_over_poisons(monkeypatch: pytest.Mo
     await run.close()
 
 
+async def test_a_writer_that_ends_before_a_batch_is_handed_over_leaves_nothing_to_hand_over() -> None:
+    """The batch is still to be taken from the queue, in the next turn of the loop, when the queue is emptied."""
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    run = await opened(SimulatedDisk())
+    assert run.log is not None
+    sequence = run.put(100)
+    run.log._store._writer.on_end(OSError("it has ended"))
+    await asyncio.sleep(0)
+    assert not faults
+    with pytest.raises(OutcomeUnknownError, match="whether this is stored"):
+        await run.log.wait(sequence)
+    await run.close()
+
+
 async def test_batches_are_counted_once_they_are_durable() -> None:
     """How many, of how many records, and how long they took."""
     run = await opened(SimulatedDisk())
