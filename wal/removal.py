@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import stat
 import time
 from collections.abc import Callable
@@ -59,6 +60,9 @@ def _is_alone(descriptor: int) -> bool:
     if os.fstat(descriptor).st_nlink:
         return False
     try:
+        # When another one opens the file the kernel signals who holds the lease: with SIGIO, unless told otherwise,
+        # which would end this process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,29 @@ def test_who_has_it_mapped_reads_it_to_its_end(large: Path) -> None:
     remove(large)
     assert mapped[-1:] == b"a"
     assert len(mapped) == LARGE
+
+
+def test_who_opens_it_while_it_is_looked_at_does_not_end_the_process(large: Path) -> None:
+    """The kernel tells who holds a lease of such an open, by a signal, and SIGIO would end the server."""
+    program = f"""if True:
+        import fcntl, os, pathlib
+        from wal.removal import remove
+        real = fcntl.fcntl
+        def meanwhile_opened(descriptor, command, argument):
+            told = real(descriptor, command, argument)
+            if (command, argument) == (fcntl.F_SETLEASE, fcntl.F_WRLCK):
+                try:
+                    os.open(f"/proc/self/fd/{{descriptor}}", os.O_RDONLY | os.O_NONBLOCK)
+                except BlockingIOError:
+                    print("leased", flush=True)
+            return told
+        fcntl.fcntl = meanwhile_opened
+        remove(pathlib.Path({str(large)!r}))
+        print("removed")
+    """
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False, timeout=60)
+    assert (ended.stdout, ended.returncode) == (b"leased\nremoved\n", 0)
+    assert not large.exists()
 
 
 def test_a_link_goes_and_what_it_points_to_stays(large: Path) -> None:
