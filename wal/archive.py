@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -53,7 +54,13 @@ class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Archived(NamedTuple):
-    """An archived segment: its first sequence, when it was sealed (seconds since 1970 UTC), its size with its index."""
+    """An archived segment.
+
+    Attributes:
+        first: Its first sequence.
+        sealed_at: When it was sealed, in seconds since 1970 UTC, or later if it does not tell it.
+        size: Its size with its index.
+    """
 
     first: int
     sealed_at: int
@@ -143,15 +150,18 @@ def prune_archive(file_system: FileSystem, directory: Path, settings: ArchiveSet
 def list_archive(file_system: FileSystem, directory: Path) -> list[Archived]:
     """Return what is archived, the oldest first."""
     found: list[Archived] = []
-    latest = 0
     names = set(file_system.list(directory))
-    for first in sorted(filter(None, map(archived_sequence, names))):
+    following = _SECONDS_MAX
+    for first in sorted(filter(None, map(archived_sequence, names)), reverse=True):
         path, index = archive_path(directory, first), index_path(directory, first)
         size = _size(file_system, path) + (_size(file_system, index) if index.name in names else 0)
-        # Times never go back. Whatever rots in one file, it does not make the others look old.
-        latest = max(latest, sealed_at(file_system, path))
-        found.append(Archived(first, latest, size))
-    return found
+        # One that tells no time is damaged. It stays for as long as the next one, so that it is noticed.
+        following = sealed_at(file_system, path) or following
+        found.append(Archived(first, following, size))
+    # Times never go back. Whatever rots in one file, it does not make the others look old.
+    found.reverse()
+    latest = accumulate((archived.sealed_at for archived in found), max)
+    return [archived._replace(sealed_at=time_s) for archived, time_s in zip(found, latest, strict=True)]
 
 
 def expired(archived: Sequence[Archived], settings: ArchiveSettings, now: float) -> list[Archived]:

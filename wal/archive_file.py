@@ -133,11 +133,16 @@ def read_member(file_system: FileSystem, path: Path, first: int, offset: int) ->
 
 
 def sealed_at(file_system: FileSystem, path: Path) -> int:
-    """Return when an archived segment says that it was sealed, in seconds since 1970 UTC; 0 if it cannot be read."""
+    """Return when an archived segment says that it was sealed, in seconds since 1970 UTC; 0 if it does not tell."""
     file = file_system.open(path)
     head = file.read_at(0, _HEADER.size)
     file.close()
-    return int(_HEADER.unpack(head)[3]) if len(head) == _HEADER.size else 0
+    return int(_HEADER.unpack(head)[3]) if _is_head(head) else 0
+
+
+def _is_head(head: bytes) -> bool:
+    """Tell if it is the header of a member, whatever its time."""
+    return head[:4] + bytes(4) + head[8:] == _HEADER.pack(_MAGIC, _DEFLATE, 0, 0, 0, _UNKNOWN_SYSTEM)
 
 
 def _members(found: Iterable[_Inflated]) -> list[Member]:
@@ -150,7 +155,7 @@ def _members(found: Iterable[_Inflated]) -> list[Member]:
 
 def _inflate(file: File, path: Path, first: int, offset: int) -> _Inflated:
     head = file.read_at(offset, _HEADER.size)
-    if head[:4] + bytes(4) + head[8:] != _HEADER.pack(_MAGIC, _DEFLATE, 0, 0, 0, _UNKNOWN_SYSTEM):
+    if not _is_head(head):
         raise _damage(path, first, offset, "another beginning", "a gzip header")
     inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     parts, position = [], offset

@@ -27,6 +27,7 @@ class Run:
     Attributes:
         appended: Keys in the order in which they were appended.
         acknowledged: How many of them, from the first on, were acknowledged.
+        begin: The time of the first record, in microseconds since 1970; each one has the next.
         writer: Writes the log that is opened next; a thread by default.
     """
 
@@ -38,6 +39,7 @@ class Run:
         self.log: Log | None = None
         self.epoch = 0
         self.settings = SETTINGS
+        self.begin = 0
         self.retention = ArchiveSettings(keep_days=1e6)
         self.writer: Writer | None = None
 
@@ -68,7 +70,7 @@ class Run:
         self.log.admit()
         key = f"key{len(self.appended):05d}"
         changes = [put(key, key.encode().ljust(size, b"."))]
-        sequence = self.log.append(changes, time=len(self.appended), actor=None, operation="test")
+        sequence = self.log.append(changes, time=self.begin + len(self.appended), actor=None, operation="test")
         self.state.apply(sequence, 0, changes)
         self.appended.append(key)
         return sequence

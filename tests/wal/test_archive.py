@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -136,6 +137,7 @@ def pair(archived: list[Archived]) -> list[str]:
 async def test_retention_removes_what_is_past_it_and_a_start_does_not_mind() -> None:
     """After a compaction; records of these tests are of 1970."""
     run = Run(SimulatedDisk())
+    run.begin = 1_000_000
     run.retention = ArchiveSettings(keep_bytes=6500, keep_days=1e6)
     await run.open()
     for _ in range(6):
@@ -159,6 +161,7 @@ async def test_retention_removes_what_is_past_it_and_a_start_does_not_mind() -> 
 async def test_a_rotten_time_makes_no_other_segment_look_old() -> None:
     """Times of seals never go back."""
     run = Run(SimulatedDisk())
+    run.begin = 1_000_000
     await run.open()
     for _ in range(4):
         await run.append(20)
@@ -169,6 +172,62 @@ async def test_a_rotten_time_makes_no_other_segment_look_old() -> None:
     run.disk.content(path)[4:8] = (9 * DAY).to_bytes(4, "little")
     run.disk.content(ARCHIVE / names[1])[4:8] = bytes(4)
     assert {one.sealed_at for one in list_archive(run.disk, ARCHIVE)} == {9 * DAY}
+
+
+def cut_in_its_header(content: bytearray) -> None:
+    """Leave too little for a time."""
+    del content[9:]
+
+
+def cut_to_nothing(content: bytearray) -> None:
+    """Leave a name."""
+    content.clear()
+
+
+def without_a_time(content: bytearray) -> None:
+    """Have the time be zero, as in a header of zeros."""
+    content[4:8] = bytes(4)
+
+
+def without_a_sector(content: bytearray) -> None:
+    """Have the header be something else, as after a write that went astray."""
+    content[:512] = b"\x01" * 512
+
+
+@pytest.mark.parametrize("spoil", [cut_in_its_header, cut_to_nothing, without_a_time, without_a_sector])
+@pytest.mark.parametrize(("place", "days"), [(0, [2, 2, 3, 4]), (1, [1, 3, 3, 4]), (2, [1, 2, 4, 4])])
+async def test_a_segment_that_tells_no_time_stays_as_long_as_the_next_one(
+    spoil: Callable[[bytearray], None], place: int, days: list[int]
+) -> None:
+    """So that it is there for `annolog log verify` to tell of, and for a repair."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    for _ in range(5):
+        await run.append(20)
+        await run.compact()
+    await run.close()
+    paths = [archive_path(ARCHIVE, one.first) for one in list_archive(run.disk, ARCHIVE)]
+    for day, path in enumerate(paths, 1):
+        run.disk.content(path)[4:8] = (day * DAY).to_bytes(4, "little")
+    spoil(run.disk.content(paths[place]))
+    archived = list_archive(run.disk, ARCHIVE)
+    assert [one.sealed_at for one in archived] == [day * DAY for day in days]
+    prune_archive(run.disk, ARCHIVE, ArchiveSettings(keep_days=0), days[place] * DAY)
+    assert paths[place].name in run.disk.list(ARCHIVE)
+    prune_archive(run.disk, ARCHIVE, ArchiveSettings(keep_days=0), days[place] * DAY + 1)
+    assert paths[place].name not in run.disk.list(ARCHIVE)
+
+
+@pytest.mark.parametrize("spoil", [cut_in_its_header, cut_to_nothing, without_a_time, without_a_sector])
+async def test_the_newest_segment_stays_if_it_tells_no_time(spoil: Callable[[bytearray], None]) -> None:
+    """Until there is a next one, or it is past the size of all."""
+    disk = await rotated()
+    path = archive_segment(disk, segment_path(LOG, 1), ARCHIVE)
+    spoil(disk.content(path))
+    prune_archive(disk, ARCHIVE, ArchiveSettings(keep_days=0), 100 * 365 * DAY)
+    assert path.name in disk.list(ARCHIVE)
+    prune_archive(disk, ARCHIVE, ArchiveSettings(keep_days=0, keep_bytes=0), 100 * 365 * DAY)
+    assert path.name not in disk.list(ARCHIVE)
 
 
 async def test_the_size_of_an_archived_segment_counts_its_index() -> None:
