@@ -174,12 +174,18 @@ def write_segment(file_system: FileSystem, directory: Path, header: SegmentHeade
     """Write a segment into a fresh file and put it in its place, durably. Nothing may be prepared at this time.
 
     Raises:
-        OSError: What was in its place is still there, or it is.
+        OSError: What was in its place is still there, or it is. A file that could not be filled is removed.
     """
-    file = file_system.open(directory / PREPARED_NAME, create=True)
-    file.write_at(SEGMENT_HEADER_BYTES, records)
-    for _ in fill(file, SEGMENT_HEADER_BYTES + len(records), header.size):
-        pass
+    path = directory / PREPARED_NAME
+    file = file_system.open(path, create=True)
+    try:
+        file.write_at(SEGMENT_HEADER_BYTES, records)
+        for _ in fill(file, SEGMENT_HEADER_BYTES + len(records), header.size):
+            pass
+    except OSError:
+        file.close()
+        file_system.remove(path)
+        raise
     return publish(file_system, directory, file, header)
 
 

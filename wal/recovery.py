@@ -297,14 +297,36 @@ class Recovery:
         return Ready(tail, sequence, self._time, report)
 
     def _keep_torn(self, ending: Ending, torn: bytes) -> str:
+        """Keep what is cut, durably: where an earlier start has that could not finish, else in a file of its own."""
         self._file_system.make_directory(self._torn_directory)
-        path = self._torn_directory / f"{ending.position.sequence:020d}-{self.epoch}.torn"
-        file = self._file_system.open(path, create=True)
-        file.write_at(0, torn)
-        file.sync()
-        file.close()
+        stem = f"{ending.position.sequence:020d}-"
+        names = [name for name in self._file_system.list(self._torn_directory) if name.startswith(stem)]
+        kept = (path for path in map(self._torn_directory.joinpath, names) if self._is_kept(path, torn))
+        path = next(kept, None) or self._write_torn(self._torn_directory / f"{stem}{self.epoch}.torn", torn)
         self._file_system.sync_directory(self._torn_directory)
         return str(path)
+
+    def _is_kept(self, path: Path, torn: bytes) -> bool:
+        file = self._file_system.open(path)
+        try:
+            file.sync()
+            file.drop_cache()
+            return file.read_at(0, len(torn) + 1) == torn
+        finally:
+            file.close()
+
+    def _write_torn(self, path: Path, torn: bytes) -> Path:
+        file = self._file_system.open(path, create=True)
+        try:
+            file.write_at(0, torn)
+            file.sync()
+        except OSError:
+            # There is no room, perhaps, and the next start would leave another one.
+            self._file_system.remove(path)
+            raise
+        finally:
+            file.close()
+        return path
 
     def _reopen(self, segment: Segment, header: SegmentHeader) -> Tail:
         # The epoch in the header tells from now on that records may follow the shutdown seal.

@@ -7,12 +7,15 @@ import pytest
 from tests.simulated_disk import SECTOR_BYTES, SimulatedDisk
 from tests.wal.drive import DIRECTORY, Run
 from wal.errors import DamagedError, OutcomeUnknownError, UnsupportedFormatError
+from wal.file_store import PREPARED_NAME
+from wal.layout import TORN_DIRECTORY
 from wal.lock import last_holder
 from wal.record import Entry, RecordType, crc32c, frame_batch
 from wal.segment import SEGMENT_HEADER_BYTES, read_segment, scan_segment, segment_path
 
 LOG = DIRECTORY / "log"
 FIRST = segment_path(LOG, 1)
+TORN = DIRECTORY / TORN_DIRECTORY
 
 
 async def crashed(count: int, *, batch: int = 3, size: int = 300) -> tuple[SimulatedDisk, Run]:
@@ -90,6 +93,32 @@ async def test_a_torn_last_batch_is_cut_reported_and_kept_aside() -> None:
     assert after.appended == run.appended[:5]
     await after.close()
     assert await recovered(disk) == run.appended[:5]
+
+
+@pytest.mark.parametrize("room", [100, 3000], ids=["not even for the torn bytes", "for the torn bytes only"])
+async def test_starts_without_room_do_not_use_up_what_is_left(room: int) -> None:
+    """The torn bytes are kept once, however often it is tried, and no file that is not finished stays."""
+    disk, run = await crashed(6, batch=3, size=600)
+    end = used(disk, FIRST)
+    start = (end - 1) // SECTOR_BYTES * SECTOR_BYTES
+    disk.content(FIRST)[start:end] = bytes(end - start)
+    if PREPARED_NAME in disk.list(LOG):
+        disk.remove(LOG / PREPARED_NAME)
+    disk.space = room
+    for _ in range(3):
+        with pytest.raises(OSError, match="no space left"):
+            await Run(disk).open()
+        kept = [len(disk.content(path)) for path in disk.files(TORN)]
+        assert len(kept) == (room == 3000)
+        assert disk.space == room - sum(kept)
+        assert disk.list(LOG) == [FIRST.name]
+    disk.space = None
+    after = Run(disk)
+    report = await after.open()
+    assert [Path(report.torn_path)] == disk.files(TORN)
+    assert len(disk.content(Path(report.torn_path))) == report.torn_bytes > 0
+    assert after.appended == run.appended[:5]
+    await after.close()
 
 
 async def test_every_cut_of_the_last_batch_filled_with_zeros_gives_a_prefix() -> None:
