@@ -68,7 +68,7 @@ async def serve(settings: Settings, *, file_system: FileSystem | None = None) ->
     try:
         opened = await _unless_stopped(stop, _open(settings, state, file_system))
         if opened is None:
-            _logger.info("stopped before the log was replayed; nothing was changed")
+            _logger.info("stopped before the log was open; what is stored is as it was")
             return 0
         log, compactor, clean = opened
         if not clean:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,8 +82,16 @@ def base_facts(base: Base, first: SegmentHeader | None, *, known: bool) -> BaseF
     return BaseFacts(base.path is not None, start, known)
 
 
-def load_base(file_system: FileSystem, base: Base, state: State) -> Sealed | None:
+def load_base(
+    file_system: FileSystem, base: Base, state: State, on_block: Callable[[], None] = lambda: None
+) -> Sealed | None:
     """Load the snapshot into an empty state; returns the seal at which it was taken, None without a snapshot.
+
+    Args:
+        file_system: Where.
+        base: What was found.
+        state: Empty.
+        on_block: Called after each block; what it raises ends the loading.
 
     Raises:
         DamagedError: Something in it does not verify.
@@ -93,6 +102,7 @@ def load_base(file_system: FileSystem, base: Base, state: State) -> Sealed | Non
     try:
         for block in reader.blocks():
             state.load(block)
+            on_block()
     finally:
         reader.close()
     footer = reader.footer

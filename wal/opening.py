@@ -41,7 +41,8 @@ async def open_log(
         DamagedError: Something that was durable does not verify.
         UnsupportedFormatError: A newer release wrote it.
         OSError: The disk refused.
-        asyncio.CancelledError: It was cancelled; the directory is free again.
+        asyncio.CancelledError: It was cancelled; the directory is free again. No segment and no snapshot was changed,
+            unless recovery had come to its last step: then that was finished, and the log was sealed.
     """
     stopping = threading.Event()
     opening = asyncio.ensure_future(_open(directory, settings, state, file_system, writer, on_progress, stopping))

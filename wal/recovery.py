@@ -169,7 +169,7 @@ class Recovery:
             return self._create()
         self.epoch = max(self.epoch, base.epoch + 1, *(segment.header.epoch + 1 for segment in segments))
         self.lock.write(self.epoch, segments[0].header.log_id)
-        self.sealed = load_base(self._file_system, base, self._state)
+        self.sealed = load_base(self._file_system, base, self._state, self._heed_stop)
         self._time = base.time
         return self._replay(base, segments)
 
@@ -215,6 +215,7 @@ class Recovery:
         return row.verdict
 
     def _create(self) -> Ready:
+        self._heed_stop()
         log_id = os.urandom(LOG_ID_BYTES)
         header = SegmentHeader(1, self.epoch, self._settings.segment_bytes, log_id, NO_DIGEST)
         tail = write_segment(self._file_system, self.log_directory, header, b"")
@@ -272,12 +273,17 @@ class Recovery:
         self._records += 1
         if self._records % 10_000 == 0:
             self._on_progress(self._records)
+        self._heed_stop()
+
+    def _heed_stop(self) -> None:
         if self._stopping.is_set():
             raise _StoppedError
 
     def _finish(
         self, base: Base, segments: list[Segment], index: int, data: bytes, replayed: Replayed, verdict: Verdict
     ) -> Ready:
+        # The last moment: what comes now changes files, and is not left half done.
+        self._heed_stop()
         segment, ending = segments[index], replayed.ending
         sequence = ending.position.sequence - 1
         header = segment.header._replace(epoch=self.epoch)

@@ -13,10 +13,13 @@ import pytest
 
 from tests.simulated_disk import SimulatedDisk
 from tests.wal.drive import DIRECTORY, SETTINGS, Run
-from tests.wal.model import DictState
+from tests.wal.model import DictState, put
+from wal.block import Block
 from wal.change import Change
 from wal.errors import DamagedError, DirectoryLockedError, NoRoomError
+from wal.file_store import PREPARED_NAME
 from wal.file_system import RealFileSystem
+from wal.lock import LOCK_NAME
 from wal.log import Log
 from wal.opening import open_log
 from wal.record import crc32c
@@ -174,6 +177,85 @@ async def test_a_replay_that_is_cancelled_stops_soon() -> None:
     await again.open()
     assert again.appended == run.appended
     await again.close()
+
+
+@pytest.mark.parametrize(("moment", "seen"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), ("loaded", [1, 2, 3, "loaded"])])
+async def test_a_loading_that_is_cancelled_stops_soon_and_changes_nothing(
+    moment: int | str, seen: list[int | str]
+) -> None:
+    """It looks up at each block of the snapshot, and before it gets the tail ready."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    assert run.log is not None
+    for kind in ("note", "other", "third"):
+        changes = [put("key", b"value", kind)]
+        run.state.apply(run.log.append(changes, time=0, actor=None, operation="test"), 0, changes)
+    await run.compact()
+    await run.prepared()
+    await run.log._stop_preparing()
+    await run.log._store.close()
+    disk.restart()
+
+    class Stopping(DictState):
+        """A state that has its opening cancelled at a block, or when all of them were given."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[int | str] = []
+
+        def load(self, block: Block) -> None:
+            """Load a block."""
+            super().load(block)
+            self._see(len(self.seen) + 1)
+
+        def loaded(self, sequence: int, digest: int) -> None:
+            """Learn that there is no more."""
+            super().loaded(sequence, digest)
+            self._see("loaded")
+
+        def _see(self, what: int | str) -> None:
+            self.seen.append(what)
+            if what == moment:
+                reached.set()
+                assert cancelled.wait(20)
+
+    reached, cancelled = threading.Event(), threading.Event()
+    before = stored(disk)
+    state = Stopping()
+    opening = asyncio.create_task(open_log(DIRECTORY, SETTINGS, state, file_system=disk))
+    assert await asyncio.to_thread(reached.wait, 20)
+    opening.cancel()
+    await asyncio.sleep(0.01)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert state.seen == seen
+    assert stored(disk) == before
+    again = Run(disk)
+    await again.open()
+    assert again.state.values == run.state.values
+    await again.close()
+
+
+def stored(disk: SimulatedDisk) -> dict[Path, bytes]:
+    """Return what is on a disk, but for LOCK, which counts openings, and what is no segment yet."""
+    return {
+        path: bytes(disk.content(path)) for path in disk.files(DIRECTORY) if path.name not in {LOCK_NAME, PREPARED_NAME}
+    }
+
+
+async def test_an_opening_that_is_cancelled_early_makes_no_log() -> None:
+    """Of a new directory."""
+    disk = StuckDisk(3)
+    opening = asyncio.create_task(open_log(DIRECTORY, SETTINGS, DictState(), file_system=disk))
+    assert await asyncio.to_thread(disk.stuck.wait, 20)
+    opening.cancel()
+    await asyncio.sleep(0.01)
+    disk.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not stored(disk)
 
 
 async def test_a_closing_goes_on_when_who_waits_for_it_is_cancelled() -> None:
