@@ -136,6 +136,20 @@ CHECKS = (
         ("tests/wal/test_archive.py",),
     ),
     Mutant(
+        "an archived segment that tells no time goes at once",
+        "wal/archive.py",
+        "        following = sealed_at(file_system, path) or following\n",
+        "        following = sealed_at(file_system, path)\n",
+        ("tests/wal/test_archive.py",),
+    ),
+    Mutant(
+        "a start that is to stop gets the tail ready all the same",
+        "wal/recovery.py",
+        "        self._heed_stop()\n        segment, ending",
+        "        segment, ending",
+        _OPENING,
+    ),
+    Mutant(
         "one snapshot is kept, and the log is archived up to the newest",
         "wal/compactor.py",
         "SNAPSHOTS_KEPT = 2\n",
