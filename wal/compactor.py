@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,6 +59,20 @@ class CompactionStatus(msgspec.Struct):
     last_seconds: float = 0.0
     snapshot: int = 0
     snapshot_bytes: int = 0
+
+
+class _Work(NamedTuple):
+    """What is to fold.
+
+    Attributes:
+        job: What the child is asked to do.
+        sealed: The seal that the snapshot must reach.
+        covered: Of the log, in bytes, up to there.
+    """
+
+    job: Job
+    sealed: Sealed
+    covered: int
 
 
 class Compactor:
@@ -107,6 +122,7 @@ class Compactor:
         self._archive = directory / ARCHIVE_DIRECTORY
         self._compacted_bytes = 0
         self._compacted_at = time.monotonic()
+        self._is_retry = False
         self._one = asyncio.Lock()
 
     async def run(self, *, check_seconds: float = 1.0) -> None:
@@ -143,6 +159,8 @@ class Compactor:
     async def compact(self) -> Compacted | None:
         """Make a snapshot now; returns None if nothing has changed since the last one.
 
+        After a failure it is of what was sealed by then, without the tail; one that was asked for is still due then.
+
         Raises:
             CompactionError: It failed or does not verify; nothing was renamed or pruned.
             NoRoomError: There is no room for a segment behind the tail, and nothing new was sealed before.
@@ -151,14 +169,34 @@ class Compactor:
         """
         async with self._one:
             self.status.running = True
-            self.status.requested = False
+            requested, self.status.requested = self.status.requested, False
             try:
                 with self._counting():
-                    return await self._compact()
+                    return await self._compact(requested=requested)
             finally:
                 self.status.running = False
 
-    async def _compact(self) -> Compacted | None:
+    async def _compact(self, *, requested: bool) -> Compacted | None:
+        # A sealed segment keeps its whole size: one for each try would fill the disk, however little was written.
+        left = await self._unfolded() if self._is_retry else None
+        work = left or await self._seal()
+        if work is None:
+            return None
+        self._is_retry = True
+        try:
+            compacted = await self._take_over(work)
+        except BaseException:
+            # What is there of it fills the disk, perhaps with the very room that the log waits for.
+            with contextlib.suppress(OSError):
+                await asyncio.shield(asyncio.to_thread(self._discard, Path(work.job.target)))
+            raise
+        if left is not None and requested:
+            # Who asked for a snapshot wants the tail in it.
+            self.request()
+        return compacted
+
+    async def _seal(self) -> _Work | None:
+        """Seal the tail and return what is to fold, None if there is nothing."""
         refused: NoRoomError | None = None
         await self._log.prepared()
         try:
@@ -166,29 +204,28 @@ class Compactor:
         except NoRoomError as error:
             # A busy log rotates by itself: what it has sealed can be folded all the same.
             refused = error
+        work = await self._unfolded()
+        if work is None and refused is not None:
+            raise refused
+        return work
+
+    async def _unfolded(self) -> _Work | None:
+        """Return what is sealed and in no snapshot, None if there is nothing."""
         sealed, covered = self._log.sealed, self._log.bytes - self._log.tail_bytes
         job = None if sealed is None else await asyncio.to_thread(self._job, sealed)
-        if sealed is None or job is None:
-            if refused is not None:
-                raise refused
-            return None
-        try:
-            return await self._take_over(job, sealed, covered)
-        except BaseException:
-            # What is there of it fills the disk, perhaps with the very room that the log waits for.
-            with contextlib.suppress(OSError):
-                await asyncio.shield(asyncio.to_thread(self._discard, Path(job.target)))
-            raise
+        return None if sealed is None or job is None else _Work(job, sealed, covered)
 
-    async def _take_over(self, job: Job, sealed: Sealed, covered: int) -> Compacted:
-        compacted = await self._run_job(job)
+    async def _take_over(self, work: _Work) -> Compacted:
+        sealed = work.sealed
+        compacted = await self._run_job(work.job)
         if (compacted.sequence, compacted.state_digest) != sealed or compacted.sealed_digest != sealed.state_digest:
             raise CompactionError(
                 f"The compaction reached sequence {compacted.sequence} with the state digest "
                 f"{compacted.state_digest.hex()}; the server had {sealed.state_digest.hex()} at {sealed.sequence}."
             )
-        await asyncio.to_thread(self._publish, Path(job.target), compacted.sequence)
-        self._compacted_bytes, self._compacted_at = covered, time.monotonic()
+        await asyncio.to_thread(self._publish, Path(work.job.target), compacted.sequence)
+        self._is_retry = False
+        self._compacted_bytes, self._compacted_at = work.covered, time.monotonic()
         self._note(compacted)
         # A failure from here on loses nothing; what could not be archived is archived the next time.
         await self._prune()

@@ -113,11 +113,11 @@ CHECKS = (
         "segments are archived before the new snapshot is compared",
         "wal/compactor.py",
         "        if (compacted.sequence, compacted.state_digest) != sealed or",
-        "        await asyncio.to_thread(self._file_system.rename, Path(job.target), "
+        "        await asyncio.to_thread(self._file_system.rename, Path(work.job.target), "
         "snapshot_path(self._snapshots, compacted.sequence))\n"
         "        await self._prune()\n"
         "        await asyncio.to_thread(self._file_system.rename, "
-        "snapshot_path(self._snapshots, compacted.sequence), Path(job.target))\n"
+        "snapshot_path(self._snapshots, compacted.sequence), Path(work.job.target))\n"
         "        if (compacted.sequence, compacted.state_digest) != sealed or",
         _COMPACTION,
     ),

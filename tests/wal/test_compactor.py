@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -226,6 +227,89 @@ async def test_what_a_failed_compaction_wrote_is_removed() -> None:
     with pytest.raises(CompactionError, match="by plan"):
         await compactor.compact()
     assert run.disk.list(DIRECTORY / "snapshots") == []
+    await run.close()
+
+
+async def test_compactions_that_fail_seal_one_segment_and_not_one_each() -> None:
+    """A sealed segment keeps its whole size: one for each try would fill the disk, whatever is written meanwhile."""
+    run, compactor, _ = await opened(CompactionSettings())
+    assert run.log is not None
+    working = compactor._run_job
+
+    async def failing(job: Job) -> Compacted:
+        raise CompactionError("by plan")
+
+    compactor._run_job = failing
+    for _ in range(5):
+        with pytest.raises(CompactionError, match="by plan"):
+            await compactor.compact()
+        await run.append(1)
+    segments = [name for name in run.disk.list(DIRECTORY / "log") if name.endswith(".wal")]
+    assert len(segments) == 2  # what the first try sealed, and the tail
+    compactor._run_job = working
+    sealed = run.log.sealed
+    compacted = await compactor.compact()
+    assert compacted is not None
+    assert sealed is not None
+    assert compacted.sequence == sealed.sequence
+    # Once that is folded, the next one is of all that is there.
+    compacted = await compactor.compact()
+    assert compacted is not None
+    assert compacted.sequence == run.log.sequence
+    await run.close()
+    again = Run(run.disk.survivor(1))
+    await again.open()
+    assert again.appended == run.appended
+    await again.close()
+
+
+async def test_one_that_was_asked_for_after_a_failure_is_of_all_that_is_there() -> None:
+    """What the failed one had sealed is folded first, and who asked waits for the next."""
+    run, compactor, _ = await opened(CompactionSettings(retry_seconds=0.001))
+    assert run.log is not None
+    working = compactor._run_job
+
+    async def failing(job: Job) -> Compacted:
+        raise CompactionError("by plan")
+
+    compactor._run_job = failing
+    with pytest.raises(CompactionError, match="by plan"):
+        await compactor.compact()
+    compactor._run_job = working
+    await run.append(1)
+    compactor.request()
+    first = await compactor.compact()
+    assert first is not None
+    assert first.sequence < run.log.sequence
+    assert compactor.is_due()
+    second = await compactor.compact()
+    assert second is not None
+    assert second.sequence == run.log.sequence
+    assert not compactor.is_due()
+    await run.close()
+
+
+async def test_a_snapshot_that_got_its_name_but_failed_after_that_is_not_waited_for() -> None:
+    """Nothing that is sealed is without a snapshot then: the next compaction seals the tail as ever."""
+    run, compactor, _ = await opened(CompactionSettings())
+    assert run.log is not None
+    working = compactor._run_job
+
+    async def failing_to_publish(job: Job) -> Compacted:
+        compacted = await working(job)
+        run.disk.failing["sync_directory"] = errno.EIO
+        return compacted
+
+    compactor._run_job = failing_to_publish
+    with pytest.raises(OSError, match="sync_directory fails by plan"):
+        await compactor.compact()
+    assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 1
+    run.disk.failing.clear()
+    compactor._run_job = working
+    await run.append(1)
+    compacted = await compactor.compact()
+    assert compacted is not None
+    assert compacted.sequence == run.log.sequence
     await run.close()
 
 
