@@ -63,6 +63,8 @@ async def _ask(url: str, email: str, password: str) -> str:
             after = (await client.status())["compaction"]
             if after["requested"] or after["running"]:
                 continue
+            if after["failures"] and after["runs"] > before["runs"]:
+                raise WalError(after["last_error"])
             if after["failures"] > before["failures"]:
                 raise WalError(f"The compaction failed: {after['last_error']}")
             # One that was under way may have left nothing to do: then its snapshot is the newest.

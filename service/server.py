@@ -29,7 +29,7 @@ from service.maintenance import maintain
 from service.settings import Settings
 from service.state.state import State, index_fields
 from wal.compactor import Compactor
-from wal.errors import OutcomeUnknownError
+from wal.errors import OutcomeUnknownError, PruneError
 from wal.file_system import FileSystem, RealFileSystem
 from wal.log import Log
 from wal.opening import open_log
@@ -177,9 +177,15 @@ async def _open(settings: Settings, state: State, file_system: FileSystem | None
         epoch=report.epoch,
         file_system=file_system,
         retention=settings.archive,
-        on_failure=lambda error: _logger.error("the compaction failed", cause=str(error)),
+        on_failure=_tell,
     )
     return log, compactor, report.clean
+
+
+def _tell(failure: Exception) -> None:
+    # After a failed pruning the snapshot is there.
+    what = "pruning failed" if isinstance(failure, PruneError) else "the compaction failed"
+    _logger.error(what, cause=str(failure))
 
 
 def _collector(

@@ -260,6 +260,27 @@ def test_a_snapshot_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
     assert compact().returncode == 2
 
 
+def test_a_snapshot_after_which_nothing_could_be_archived_is_not_told_as_a_failed_one(tmp_path: Path) -> None:
+    """It is there: the command and the server's own lines speak of the rest."""
+    server = Server(tmp_path / "data")
+    (server.directory / "archive").write_text("a file in the place of the directory")
+    login = {"email": "ada@example.org", "password": PASSWORD}
+    ask = ("compact", "--url", server.url, "--email", "ada@example.org")
+    try:
+        assert server.call("POST", "/v1/users", login)[0] == 201
+        asked = [run(*ask, ANNOLOG_PASSWORD=PASSWORD) for _ in range(2)]
+    finally:
+        server.process.terminate()
+        server.process.wait()
+    assert [one.returncode for one in asked] == [0, 1]
+    assert len(list((server.directory / "snapshots").glob("*.snap"))) == 2
+    assert "annolog: The newest snapshot is in its place" in asked[1].stderr
+    assert "could not all be archived or removed" in asked[1].stderr
+    lines = server.directory.with_suffix(".log").read_text()
+    assert "pruning failed" in lines
+    assert "compaction failed" not in lines + asked[1].stderr
+
+
 FULL = """
 import errno, sys
 from wal.file_system import RealFileSystem

@@ -38,7 +38,7 @@ from wal.segment import SegmentHeader, read_segment, sealed_records
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86_400
 _SECONDS_MAX = 2**32 - 1
-_AGAIN = "The segment is still in the log. Check the disk; the next compaction archives it again."
+_AGAIN = "The segment is still in the log. Check the disk; archiving is tried again."
 
 
 class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,13 +137,29 @@ def prune_archive(file_system: FileSystem, directory: Path, settings: ArchiveSet
         # Nothing says in which order removals reach the disk, and a gap looks like damage.
         file_system.sync_directory(directory)
     # The indexes after their segments: who looks on finds both, or neither.
+    remove_unfinished(file_system, directory)
+
+
+def unfinished(file_system: FileSystem, directory: Path) -> list[str]:
+    """Return the names of what a crash, or a failure, left in an archive of a segment that is not archived."""
     names = file_system.list(directory)
+    found = []
     for name in names:
         first = index_sequence(name)
         is_orphan = first is not None and archive_path(directory, first).name not in names
-        is_unfinished = name.endswith((f"{ARCHIVE_SUFFIX}{TEMPORARY_SUFFIX}", f"{INDEX_SUFFIX}{TEMPORARY_SUFFIX}"))
-        if is_orphan or is_unfinished:
-            file_system.remove(directory / name)
+        if is_orphan or name.endswith((f"{ARCHIVE_SUFFIX}{TEMPORARY_SUFFIX}", f"{INDEX_SUFFIX}{TEMPORARY_SUFFIX}")):
+            found.append(name)
+    return found
+
+
+def remove_unfinished(file_system: FileSystem, directory: Path) -> None:
+    """Remove it; nothing is being archived meanwhile.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    for name in unfinished(file_system, directory):
+        file_system.remove(directory / name)
     file_system.sync_directory(directory)
 
 

@@ -1,8 +1,8 @@
-"""The server's side of compaction: when it starts, whether to believe it, and what may go afterwards.
+"""The server's side of compaction: when it starts, whether to believe it, and what follows.
 
 The order makes it safe: the new snapshot is synced, read back and verified by the child; its state digest equals the
 one that this server wrote into the seal; only then is it renamed into place, and the directory synced; only after
-that are the segments archived that the *older* of the two kept snapshots covers (`wal.archive`).
+that is anything removed or archived (`wal.pruner`).
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from wal.archive import ArchiveJob, ArchiveSettings, prune_archive, publish_archived, write_archived
+from wal.archive import ArchiveSettings
 from wal.child import archive_in_child, compact_in_child
 from wal.columns import IndexFields
 from wal.compaction import Compacted, Job
-from wal.errors import ClosedError, CompactionError, NoRoomError, PoisonedError
+from wal.errors import ClosedError, CompactionError, DamagedError, NoRoomError, PoisonedError, PruneError
 from wal.file_system import FileSystem
-from wal.layout import ARCHIVE_DIRECTORY, COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
+from wal.layout import COMPACTION_PREFIX, LOG_DIRECTORY, SNAPSHOT_DIRECTORY, TEMPORARY_SUFFIX
 from wal.log import Log, Sealed
 from wal.pacing import PacedRemovals
-from wal.segment import first_sequence, segment_path
+from wal.pruner import Pruner
+from wal.segment import first_sequence
 from wal.settings import CompactionSettings
 from wal.snapshot import list_snapshots, snapshot_path
 
-SNAPSHOTS_KEPT = 2
 _DOUBLINGS_MAX = 64
 """Beyond that every pause is the longest one; and a power of the failures would one day be no number any more."""
 
 Runner = Callable[[Job], Awaitable[Compacted]]
-Archiver = Callable[[ArchiveJob], AsyncGenerator[int, None]]
 
 
 class CompactionStatus(msgspec.Struct):
@@ -42,7 +41,7 @@ class CompactionStatus(msgspec.Struct):
 
     Attributes:
         requested: One was asked for and has not begun.
-        running: One is under way.
+        running: One is under way, or the archiving after it.
         runs: That succeeded since the start.
         failures: Since the last success.
         last_error: Of the last failure, empty after a success.
@@ -87,7 +86,7 @@ class Compactor:
         file_system: Where; this machine's by default.
         run: Carries out a job; in a process of its own by default.
         retention: How long archived segments are kept.
-        on_failure: Called with the error of a failed compaction.
+        on_failure: Called with the error of a failed compaction or pruning.
 
     Attributes:
         status: What has come of it so far.
@@ -114,31 +113,35 @@ class Compactor:
         self._file_system = file_system or PacedRemovals()
         self._run_job = run or compact_in_child
         # Another process can read the files of this machine, and no others.
-        self._archive_segments: Archiver = self._archive_in_thread if file_system else archive_in_child
-        self._retention = retention or ArchiveSettings()
+        archiver = None if file_system else archive_in_child
+        self._pruner = Pruner(self._file_system, directory, retention or ArchiveSettings(), archiver)
         self._on_failure = on_failure
         self._segments = directory / LOG_DIRECTORY
         self._snapshots = directory / SNAPSHOT_DIRECTORY
-        self._archive = directory / ARCHIVE_DIRECTORY
         self._compacted_bytes = 0
         self._compacted_at = time.monotonic()
         self._is_retry = False
+        self._is_known = False
+        self._prune_at = 0.0
         self._one = asyncio.Lock()
 
     async def run(self, *, check_seconds: float = 1.0) -> None:
         """Compact whenever it is due, until cancelled or the log ends; failures are retried, ever more rarely."""
-        known = False
         while True:
             try:
-                if not known:
-                    with self._counting():
-                        self.status.snapshot, self.status.snapshot_bytes = await asyncio.to_thread(self._newest)
-                    known = True
+                with self._counting():
+                    await self._look()
                 await asyncio.sleep(check_seconds)
                 if self.is_due():
                     await self.compact()
+                elif self._pruner.is_owed and time.monotonic() >= self._prune_at:
+                    await self.prune()
             except (PoisonedError, ClosedError):
                 return
+            except PruneError as error:
+                self._on_failure(error)
+                # No sleep: what cannot be archived must not hold up the next snapshot.
+                self._prune_at = time.monotonic() + self._delay()
             except Exception as error:  # noqa: BLE001 - without compactions the log would grow for ever
                 self._on_failure(error)
                 await asyncio.sleep(self._delay())
@@ -162,19 +165,67 @@ class Compactor:
         After a failure it is of what was sealed by then, without the tail; one that was asked for is still due then.
 
         Raises:
-            CompactionError: It failed or does not verify; nothing was renamed or pruned.
+            CompactionError: It failed or does not verify; no snapshot was published.
+            PruneError: If anything had changed there is a snapshot; what no start needs any more is still there.
+            DamagedError: A file that was to be folded does not verify; no snapshot was published.
             NoRoomError: There is no room for a segment behind the tail, and nothing new was sealed before.
             WalError: The log takes no more.
             OSError: The disk refused.
         """
+        async with self._working():
+            requested, self.status.requested = self.status.requested, False
+            await self._look()
+            try:
+                compacted = await self._compact(requested=requested)
+            except (CompactionError, DamagedError, NoRoomError, OSError) as error:
+                # It may give the very room that was lacking.
+                await self._prune_besides(error)
+                raise
+            if self._pruner.is_owed:
+                await self._prune()
+            return compacted
+
+    async def prune(self) -> None:
+        """Archive and remove what no start needs any more.
+
+        Raises:
+            PruneError: It failed; nothing is lost, it is still owed.
+        """
+        async with self._working():
+            await self._prune()
+
+    @contextlib.asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        """Be the only one at work, and let the status tell of it and of a failure."""
         async with self._one:
             self.status.running = True
-            requested, self.status.requested = self.status.requested, False
             try:
                 with self._counting():
-                    return await self._compact(requested=requested)
+                    yield
             finally:
                 self.status.running = False
+
+    async def _look(self) -> None:
+        """Find out, once, what earlier processes left."""
+        if self._is_known:
+            return
+        self.status.snapshot, self.status.snapshot_bytes = await asyncio.to_thread(self._newest)
+        await asyncio.to_thread(self._pruner.look)
+        self._is_known = True
+
+    async def _prune(self) -> None:
+        await self._pruner.prune()
+        if not self._is_retry:
+            self.status.failures, self.status.last_error = 0, ""
+
+    async def _prune_besides(self, failed: Exception) -> None:
+        """Prune what is owed after a compaction has failed; if that fails too, tell of both."""
+        if not self._pruner.is_owed:
+            return
+        try:
+            await self._prune()
+        except PruneError as error:
+            raise CompactionError(f"{str(failed).rstrip('.')}. Besides: {error}") from failed
 
     async def _compact(self, *, requested: bool) -> Compacted | None:
         # A sealed segment keeps its whole size: one for each try would fill the disk, however little was written.
@@ -224,11 +275,9 @@ class Compactor:
                 f"{compacted.state_digest.hex()}; the server had {sealed.state_digest.hex()} at {sealed.sequence}."
             )
         await asyncio.to_thread(self._publish, Path(work.job.target), compacted.sequence)
-        self._is_retry = False
+        self._is_retry, self._pruner.is_owed = False, True
         self._compacted_bytes, self._compacted_at = work.covered, time.monotonic()
         self._note(compacted)
-        # A failure from here on loses nothing; what could not be archived is archived the next time.
-        await self._prune()
         return compacted
 
     @contextlib.contextmanager
@@ -283,41 +332,3 @@ class Compactor:
     def _publish(self, target: Path, sequence: int) -> None:
         self._file_system.rename(target, snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
-
-    async def _prune(self) -> None:
-        """Remove what no start reads any more, and archive the segments that the older of the kept snapshots covers."""
-        sequences = await asyncio.to_thread(list_snapshots, self._file_system, self._snapshots)
-        if len(sequences) < SNAPSHOTS_KEPT:
-            return
-        await asyncio.to_thread(self._file_system.make_directory, self._archive)
-        # First: if a segment cannot be archived, for want of room perhaps, the disk must not fill up all the more.
-        await asyncio.to_thread(self._remove_old, sequences[:-SNAPSHOTS_KEPT])
-        covered = await asyncio.to_thread(self._segments_between, 0, sequences[-SNAPSHOTS_KEPT])
-        if not covered:
-            return
-        job = ArchiveJob([str(path) for path in covered], str(self._archive))
-        async with contextlib.aclosing(self._archive_segments(job)) as written:
-            async for first in written:
-                await asyncio.to_thread(self._let_go, first)
-        await asyncio.to_thread(self._file_system.sync_directory, self._segments)
-        await asyncio.to_thread(self._prune_archive)
-
-    def _let_go(self, first: int) -> None:
-        """Put what was written of a segment into its place in the archive, then remove the segment."""
-        # Durable and read back in the archive before it goes from the log; a crash between leaves both.
-        publish_archived(self._file_system, self._archive, first)
-        self._file_system.remove(segment_path(self._segments, first))
-
-    def _remove_old(self, snapshots: Sequence[int]) -> None:
-        self._prune_archive()
-        for sequence in snapshots:
-            self._file_system.remove(snapshot_path(self._snapshots, sequence))
-        self._file_system.sync_directory(self._snapshots)
-
-    def _prune_archive(self) -> None:
-        prune_archive(self._file_system, self._archive, self._retention, time.time())
-
-    async def _archive_in_thread(self, job: ArchiveJob) -> AsyncGenerator[int, None]:
-        for path in job.segments:
-            written = await asyncio.to_thread(write_archived, self._file_system, Path(path), Path(job.directory))
-            yield written.first

@@ -108,4 +108,8 @@ class ClosedError(WalError):
 
 
 class CompactionError(WalError):
-    """A compaction did not reach a snapshot that verifies; nothing was renamed or pruned."""
+    """A compaction did not reach a snapshot that verifies; none was published."""
+
+
+class PruneError(WalError):
+    """What no start needs any more could not be archived or removed: it still takes room, and nothing is lost."""

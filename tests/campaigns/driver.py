@@ -30,6 +30,7 @@ from wal.errors import (
     NoRoomError,
     OutcomeUnknownError,
     PoisonedError,
+    PruneError,
 )
 from wal.opening import open_log
 from wal.settings import CompactionSettings, LogSettings
@@ -175,7 +176,7 @@ class Driver:
         try:
             compacted = await self._compactor.compact()
             say(f"snapshot {compacted and compacted.sequence}")
-        except (CompactionError, NoRoomError, DamagedError, OSError) as error:
+        except (CompactionError, NoRoomError, DamagedError, PruneError, OSError) as error:
             # As the server does: it is logged and tried again later.
             say(f"failed {type(error).__name__}: {error}")
         except ClosedError:

@@ -115,7 +115,7 @@ CHECKS = (
         "        if (compacted.sequence, compacted.state_digest) != sealed or",
         "        await asyncio.to_thread(self._file_system.rename, Path(work.job.target), "
         "snapshot_path(self._snapshots, compacted.sequence))\n"
-        "        await self._prune()\n"
+        "        await self._pruner.prune()\n"
         "        await asyncio.to_thread(self._file_system.rename, "
         "snapshot_path(self._snapshots, compacted.sequence), Path(work.job.target))\n"
         "        if (compacted.sequence, compacted.state_digest) != sealed or",
@@ -151,7 +151,7 @@ CHECKS = (
     ),
     Mutant(
         "one snapshot is kept, and the log is archived up to the newest",
-        "wal/compactor.py",
+        "wal/pruner.py",
         "SNAPSHOTS_KEPT = 2\n",
         "SNAPSHOTS_KEPT = 1\n",
         (*_COMPACTION, *_CUTS),

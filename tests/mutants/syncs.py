@@ -142,7 +142,7 @@ SYNCS = (
     ),
     Mutant(
         "a segment leaves the log before its place in the archive is durable",
-        "wal/compactor.py",
+        "wal/pruner.py",
         "        publish_archived(self._file_system, self._archive, first)\n"
         "        self._file_system.remove(segment_path(self._segments, first))\n",
         "        self._file_system.remove(segment_path(self._segments, first))\n"

@@ -21,7 +21,7 @@ from wal.archive import ArchiveJob, ArchiveSettings
 from wal.child import archive_in_child
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
-from wal.errors import CompactionError, DamagedError, NoRoomError
+from wal.errors import CompactionError, NoRoomError, PruneError
 from wal.history import history
 from wal.inspection import inspect
 from wal.opening import open_log
@@ -360,7 +360,7 @@ async def test_old_snapshots_go_although_a_segment_cannot_be_archived() -> None:
         await run.append(3)
         try:
             await run.compact()
-        except DamagedError as error:
+        except PruneError as error:
             told.append(error)
     assert len(told) == 4
     assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 2
