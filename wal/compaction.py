@@ -8,6 +8,7 @@ the last value of a key counts.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,11 +18,13 @@ import msgspec
 
 from wal.block import BLOCK_BYTES, BLOCK_ENTITIES, Block, Stored, block_digest, make_block, position
 from wal.change import Record, decode_record
-from wal.errors import CompactionError
+from wal.errors import CompactionError, NoRoomError
 from wal.file_system import FileSystem
 from wal.record import RecordType, Seal, decode_seal
 from wal.segment import read_segment, sealed_records
 from wal.snapshot import Footer, SnapshotHeader, SnapshotReader, SnapshotWriter
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Job(msgspec.Struct, frozen=True, tag="compact"):
@@ -88,6 +91,7 @@ def compact(file_system: FileSystem, job: Job) -> Compacted:
     """Write the next snapshot into the job's target.
 
     Raises:
+        NoRoomError: The disk has no room for it.
         WalError: What is read does not verify, or what was written does not.
         OSError: The disk refused.
     """
@@ -106,11 +110,34 @@ def compact(file_system: FileSystem, job: Job) -> Compacted:
         # From here on what is read comes from the disk.
         file.drop_cache()
         size = file.size()
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise _no_room(job, file.size(), _size(file_system, job.previous)) from error
     finally:
         file.close()
     footer = verify(file_system, target)
     seconds = time.monotonic() - started
     return Compacted(header.sequence, footer.state_digest, seal.state_digest, footer.counts, size, seconds)
+
+
+def _no_room(job: Job, written: int, last: int) -> NoRoomError:
+    """Return what to tell when the disk was full after so many bytes; the last snapshot shows what is likely needed."""
+    likely = f"the last one has {last} bytes" if job.previous else "it is the first one"
+    return NoRoomError(
+        f"There is no room for the next snapshot: the disk was full after {written} bytes of it; {likely}. "
+        "Nothing is lost. Make room on the disk: it is tried again."
+    )
+
+
+def _size(file_system: FileSystem, path: str | None) -> int:
+    if path is None:
+        return 0
+    file = file_system.open(Path(path))
+    try:
+        return file.size()
+    finally:
+        file.close()
 
 
 def verify(file_system: FileSystem, path: Path) -> Footer:

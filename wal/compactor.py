@@ -168,7 +168,7 @@ class Compactor:
             CompactionError: It failed or does not verify; no snapshot was published.
             PruneError: If anything had changed there is a snapshot; what no start needs any more is still there.
             DamagedError: A file that was to be folded does not verify; no snapshot was published.
-            NoRoomError: There is no room for a segment behind the tail, and nothing new was sealed before.
+            NoRoomError: There is none for the snapshot, or for a segment behind the tail and nothing was sealed before.
             WalError: The log takes no more.
             OSError: The disk refused.
         """

@@ -84,7 +84,7 @@ class OutcomeUnknownError(WalError):
 
 
 class NoRoomError(WalError):
-    """There is no prepared room for a record of the largest size; it comes back when the disk has room."""
+    """The disk has no room: for a record of the largest size, which comes back when it has, or for a snapshot."""
 
 
 class RecordTooLargeError(WalError):

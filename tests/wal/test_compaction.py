@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from wal import compaction
 from wal.child import compact_in_child
 from wal.compaction import Compacted, Job, compact
 from wal.compactor import Compactor
-from wal.errors import CompactionError, DamagedError
+from wal.errors import CompactionError, DamagedError, NoRoomError
 from wal.settings import CompactionSettings
 from wal.snapshot import SnapshotReader, list_snapshots, snapshot_path
 
@@ -276,3 +277,45 @@ async def test_time_does_not_go_back_over_a_snapshot_with_nothing_behind_it() ->
     assert again.log is not None
     assert again.log.time == time > 0
     await again.close()
+
+
+async def test_a_snapshot_that_the_disk_has_no_room_for_says_so() -> None:
+    """With how far it came, what the last one took and what to do; the room that it took is given back."""
+    disk = SimulatedDisk()
+    run = Run(disk)
+    await run.open()
+    await run.append(6)
+    last = await run.compact()
+    assert last is not None
+    await run.append(6)
+    await run.prepared()
+    assert run.log is not None
+    await run.log.rotate()
+    await run.prepared()
+    disk.space = 1500
+    with pytest.raises(NoRoomError, match=r"full after \d+ bytes of it") as caught:
+        await run.compact()
+    assert f"the last one has {last.size_bytes} bytes" in str(caught.value)
+    assert "Make room" in str(caught.value)
+    assert disk.space == 1500
+    disk.space = None
+    assert await run.compact() is not None
+    await run.close()
+
+
+async def test_the_first_snapshot_that_has_no_room_says_that_there_is_none_to_compare_with() -> None:
+    """An error that is no lack of room stays what it was."""
+    run = Run(SimulatedDisk())
+    await run.open()
+    await run.append(6)
+    await run.prepared()
+    assert run.log is not None
+    await run.log.rotate()
+    await run.prepared()
+    job = Job(None, [str(DIRECTORY / "log" / f"{1:020d}.wal")], str(SNAPSHOTS / "x.tmp"), 1, {})
+    for error, kind, text in ((errno.ENOSPC, NoRoomError, "it is the first one"), (errno.EIO, OSError, "by plan")):
+        run.disk.failing = {"write": error}
+        with pytest.raises(kind, match=text):
+            compact(run.disk, job)
+    run.disk.failing = {}
+    await run.close()
