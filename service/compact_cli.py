@@ -61,12 +61,14 @@ async def _ask(url: str, email: str, password: str) -> str:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             after = (await client.status())["compaction"]
-            if after["requested"] or after["running"]:
+            if after["running"]:
                 continue
             if after["failures"] and after["runs"] > before["runs"]:
                 raise WalError(after["last_error"])
             if after["failures"] > before["failures"]:
                 raise WalError(f"The compaction failed: {after['last_error']}")
+            if after["requested"]:
+                continue
             # One that was under way may have left nothing to do: then its snapshot is the newest.
             return f"Made a snapshot at sequence {after['snapshot']}, {after['snapshot_bytes']} bytes."
 

@@ -111,6 +111,8 @@ class Engine:
 
     async def foresee(self, command: Command) -> None:
         """Refuse what would be refused now, before a body is waited for; raises as `submit`, and nothing is changed."""
+        if self._log.is_filling:
+            await self._log.room()
         try:
             self._log.admit()
             foresee(self._context(None), command)

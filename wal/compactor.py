@@ -162,7 +162,8 @@ class Compactor:
     async def compact(self) -> Compacted | None:
         """Make a snapshot now; returns None if nothing has changed since the last one.
 
-        After a failure it is of what was sealed by then, without the tail; one that was asked for is still due then.
+        After a failure it is of what was sealed by then, without the tail. One that was asked for is due until there is
+        one of all that was there.
 
         Raises:
             CompactionError: It failed or does not verify; no snapshot was published.
@@ -178,6 +179,8 @@ class Compactor:
             try:
                 compacted = await self._compact(requested=requested)
             except (CompactionError, DamagedError, NoRoomError, OSError) as error:
+                self._is_retry = True
+                self.status.requested |= requested
                 # It may give the very room that was lacking.
                 await self._prune_besides(error)
                 raise
@@ -232,6 +235,8 @@ class Compactor:
         left = await self._unfolded() if self._is_retry else None
         work = left or await self._seal()
         if work is None:
+            if self._is_retry:
+                await self._take_over_published()
             return None
         self._is_retry = True
         try:
@@ -279,6 +284,15 @@ class Compactor:
         self._compacted_bytes, self._compacted_at = work.covered, time.monotonic()
         self._note(compacted)
         return compacted
+
+    async def _take_over_published(self) -> None:
+        """Take over a snapshot of all that there is, of which a failed try may have left no more than the name."""
+        await asyncio.to_thread(self._file_system.sync_directory, self._snapshots)
+        self._is_retry, self._pruner.is_owed = False, True
+        self._compacted_bytes, self._compacted_at = self._log.bytes - self._log.tail_bytes, time.monotonic()
+        status = self.status
+        status.snapshot, status.snapshot_bytes = await asyncio.to_thread(self._newest)
+        status.failures, status.last_error = 0, ""
 
     @contextlib.contextmanager
     def _counting(self) -> Iterator[None]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from wal.archive import (
     ArchiveJob,
@@ -99,7 +100,7 @@ class Pruner:
         try:
             async with contextlib.aclosing(self._archive_segments(job)) as written:
                 async for first in written:
-                    await asyncio.to_thread(self._let_go, first)
+                    await _whole(asyncio.to_thread(self._let_go, first))
         except BaseException:
             # What was written of a segment takes room; the segment itself is still in the log.
             with contextlib.suppress(OSError):
@@ -120,10 +121,10 @@ class Pruner:
         self._file_system.remove(segment_path(self._segments, first))
 
     def _remove_old(self, snapshots: Sequence[int]) -> None:
-        self._prune_archive()
         for sequence in snapshots:
             self._file_system.remove(snapshot_path(self._snapshots, sequence))
         self._file_system.sync_directory(self._snapshots)
+        self._prune_archive()
 
     def _prune_archive(self) -> None:
         prune_archive(self._file_system, self._archive, self._retention, time.time())
@@ -132,3 +133,13 @@ class Pruner:
         for path in job.segments:
             written = await asyncio.to_thread(write_archived, self._file_system, Path(path), Path(job.directory))
             yield written.first
+
+
+async def _whole(step: Coroutine[Any, Any, None]) -> None:
+    """Await a step of a thread, which goes on if this is cancelled: to its end then too, so that it meets no other."""
+    running = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

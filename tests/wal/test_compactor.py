@@ -313,6 +313,57 @@ async def test_a_snapshot_that_got_its_name_but_failed_after_that_is_not_waited_
     await run.close()
 
 
+async def test_after_a_snapshot_that_got_its_name_alone_nothing_is_due() -> None:
+    """Nothing was written since: the next try makes the name durable, and the status tells of that snapshot."""
+    run, compactor, _ = await opened(CompactionSettings(growth_bytes_min=1, growth_share=0.001))
+    assert run.log is not None
+    working = compactor._run_job
+
+    async def failing_to_publish(job: Job) -> Compacted:
+        compacted = await working(job)
+        run.disk.failing["sync_directory"] = errno.EIO
+        return compacted
+
+    compactor._run_job = failing_to_publish
+    for _ in range(2):
+        with pytest.raises(OSError, match="sync_directory fails by plan"):
+            await compactor.compact()
+    assert compactor.is_due()
+    run.disk.failing.clear()
+    assert await compactor.compact() is None
+    assert not compactor.is_due()
+    status = compactor.status
+    assert (status.snapshot, status.failures, status.last_error) == (run.log.sequence, 0, "")
+    assert status.snapshot_bytes > 0
+    survivor = run.disk.survivor(1)
+    assert list_snapshots(survivor, DIRECTORY / "snapshots") == [status.snapshot]
+    await run.close()
+
+
+async def test_one_that_was_asked_for_and_failed_is_tried_again() -> None:
+    """Nothing else makes it due: it stays asked for until there is one of all that was there."""
+    run, compactor, failures = await opened(CompactionSettings(retry_seconds=0.001, retry_seconds_max=0.001))
+    assert run.log is not None
+    working = compactor._run_job
+
+    async def failing_thrice(job: Job) -> Compacted:
+        if len(failures) == 2:
+            compactor._run_job = working
+        raise CompactionError("by plan")
+
+    compactor._run_job = failing_thrice
+    assert not compactor.is_due()
+    compactor.request()
+    running = asyncio.create_task(compactor.run(check_seconds=0.001))
+    async with asyncio.timeout(30):
+        while compactor.status.requested or compactor.status.running:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert [str(failure) for failure in failures] == ["by plan"] * 3
+    assert compactor.status.snapshot == run.log.sequence
+    await run.close()
+
+
 async def test_it_is_due_once_when_it_was_asked_for() -> None:
     """Whatever the log has grown to."""
     run, compactor, _ = await opened(CompactionSettings())

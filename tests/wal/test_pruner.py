@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,49 @@ class FullDisk(SimulatedDisk):
         if self.is_full and create and ".wal.index" in path.name:
             raise OSError(errno.ENOSPC, "no room for an index")
         return super().open(path, create=create)
+
+
+class UnreadableFile(SimulatedFile):
+    """Is on a bad sector.
+
+    Attributes:
+        is_closed: Nobody holds it open.
+    """
+
+    is_closed = False
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Fail."""
+        raise OSError(errno.EIO, f"a bad sector within {length} bytes at {offset}")
+
+    def close(self) -> None:
+        """Close it."""
+        super().close()
+        self.is_closed = True
+
+
+class UnreadableDisk(SimulatedDisk):
+    """Cannot read one file.
+
+    Attributes:
+        unreadable: Its name.
+        refused: The times that it was opened.
+    """
+
+    unreadable = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[UnreadableFile] = []
+
+    def open(self, path: Path, *, create: bool = False) -> SimulatedFile:
+        """Open, or create."""
+        file = super().open(path, create=create)
+        if path.name == self.unreadable:
+            file.__class__ = UnreadableFile
+            assert isinstance(file, UnreadableFile)
+            self.refused.append(file)
+        return file
 
 
 def compactor_of(run: Run, settings: CompactionSettings | None = None) -> tuple[Compactor, list[Exception]]:
@@ -154,9 +198,13 @@ async def test_what_is_owed_is_pruned_by_a_log_that_has_no_room() -> None:
     assert compactor.status.runs == 3
     run.put()
     disk.is_full = False
+    failures = compactor.status.failures
     with pytest.raises(NoRoomError):
         await compactor.compact()
     assert disk.list(ARCHIVE)[:2] == ARCHIVED
+    # What was pruned is no success of what failed.
+    assert compactor.status.failures == failures + 1
+    assert "no room" in compactor.status.last_error.lower() or "no space" in compactor.status.last_error.lower()
     await run.prepared()
     assert await compactor.compact() is not None
     await run.close()
@@ -190,3 +238,55 @@ async def test_the_next_process_prunes_what_the_last_one_owed() -> None:
     running.cancel()
     assert (failures, compactor.status.runs) == ([], 0)
     await again.close()
+
+
+async def test_an_archived_segment_that_cannot_be_read_holds_nothing_up() -> None:
+    """Old snapshots go, segments are archived, and no file is left open."""
+    disk = UnreadableDisk()
+    run = Run(disk)
+    await run.open()
+    compactor, _ = compactor_of(run)
+    for _ in range(3):
+        await run.append(3)
+        assert await compactor.compact() is not None
+    archived = disk.list(ARCHIVE)
+    disk.unreadable = ARCHIVED[0]
+    await run.append(3)
+    assert await compactor.compact() is not None
+    assert len(list_snapshots(disk, SNAPSHOTS)) == 2
+    assert len(disk.list(ARCHIVE)) == len(archived) + 2
+    assert disk.refused
+    assert all(file.is_closed for file in disk.refused)
+    await run.close()
+
+
+async def test_a_stop_waits_for_the_segment_that_is_on_its_way() -> None:
+    """What a thread has begun to put into the archive is not taken for what was left of it."""
+    disk = FullDisk()
+    run = Run(disk)
+    await run.open()
+    compactor, _ = compactor_of(run)
+    await run.append(3)
+    assert await compactor.compact() is not None
+    await run.append(3)
+    pruner = compactor._pruner
+    let_go, begun, going_on = pruner._let_go, asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(first: int) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert going_on.wait(30)
+        let_go(first)
+
+    pruner._let_go = slow  # type: ignore[method-assign]
+    compacting = asyncio.create_task(compactor.compact())
+    await begun.wait()
+    compacting.cancel()
+    await asyncio.sleep(0.01)
+    assert not compacting.done()
+    assert f"{ARCHIVED[0]}.tmp" in disk.list(ARCHIVE)
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await compacting
+    assert disk.list(ARCHIVE) == ARCHIVED
+    await run.close()
