@@ -17,8 +17,9 @@ from wal.archive import ArchiveSettings
 from wal.settings import CompactionSettings, LogSettings
 
 ENVIRONMENT_PREFIX = "ANNOLOG_"
+EMAIL_VARIABLE = "ANNOLOG_EMAIL"
 PASSWORD_VARIABLE = "ANNOLOG_PASSWORD"  # noqa: S105 - its name, not its value
-"""For commands that log in or set a password; it is no setting."""
+"""For commands that log in or set a password; both are no settings."""
 _SEPARATOR = "__"
 _ORIGIN = r"(\*|https?://[A-Za-z0-9.\[\]:-]+)"
 _RECORD_OVERHEAD = 2048
@@ -223,7 +224,7 @@ def _read(path: Path) -> Tree:
 def _from_environment(environment: Mapping[str, str], known: Tree) -> Tree:
     tree: Tree = {}
     for name, text in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX) or name == PASSWORD_VARIABLE:
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in {EMAIL_VARIABLE, PASSWORD_VARIABLE}:
             continue
         section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition(_SEPARATOR)
         if not separator:

@@ -24,7 +24,7 @@ from service.load.mix import MixError, weights_of
 from service.load.report import Interval, LoadReport
 from service.load.run import Plan
 from service.load.written import line_of, table, write
-from service.settings import PASSWORD_VARIABLE
+from service.settings import EMAIL_VARIABLE, PASSWORD_VARIABLE
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -39,7 +39,7 @@ _SEED_BITS = 32
 
 @click.command("load")
 @click.option("--url", help="Of the server; without it one is started over an empty directory, and ended again.")
-@click.option("--email", envvar="ANNOLOG_EMAIL", help="Who loads, with --url; or ANNOLOG_EMAIL, or asked for.")
+@click.option("--email", envvar=EMAIL_VARIABLE, help="Who loads, with --url; or ANNOLOG_EMAIL, or asked for.")
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -68,3 +68,8 @@ def test_a_variable_that_cannot_be_used_is_refused(environment: dict[str, Any], 
     """Like a line of the file."""
     with pytest.raises(SettingsError, match=message):
         load(environment=environment)
+
+
+def test_what_logs_in_by_the_environment_is_no_setting() -> None:
+    """Address and password of `annolog load` may stay in the environment of other commands."""
+    assert load(environment={"ANNOLOG_EMAIL": "ada@example.org", "ANNOLOG_PASSWORD": "of no value"}) == load()

@@ -20,7 +20,7 @@ from tests.wal.model import DictState, put
 from wal.archive import ArchiveJob, ArchiveSettings
 from wal.child import archive_in_child
 from wal.compaction import Compacted, Job, compact
-from wal.compactor import Compactor
+from wal.compactor import Compactor, Runner
 from wal.errors import CompactionError, NoRoomError, PruneError
 from wal.history import history
 from wal.inspection import inspect
@@ -289,10 +289,8 @@ async def test_one_that_was_asked_for_after_a_failure_is_of_all_that_is_there() 
     await run.close()
 
 
-async def test_a_snapshot_that_got_its_name_but_failed_after_that_is_not_waited_for() -> None:
-    """Nothing that is sealed is without a snapshot then: the next compaction seals the tail as ever."""
-    run, compactor, _ = await opened(CompactionSettings())
-    assert run.log is not None
+def let_syncs_of_directories_fail(run: Run, compactor: Compactor) -> Runner:
+    """Have them fail from when a snapshot is made: it gets its name alone. Returns what makes snapshots otherwise."""
     working = compactor._run_job
 
     async def failing_to_publish(job: Job) -> Compacted:
@@ -301,6 +299,14 @@ async def test_a_snapshot_that_got_its_name_but_failed_after_that_is_not_waited_
         return compacted
 
     compactor._run_job = failing_to_publish
+    return working
+
+
+async def test_a_snapshot_that_got_its_name_but_failed_after_that_is_not_waited_for() -> None:
+    """Nothing that is sealed is without a snapshot then: the next compaction seals the tail as ever."""
+    run, compactor, _ = await opened(CompactionSettings())
+    assert run.log is not None
+    working = let_syncs_of_directories_fail(run, compactor)
     with pytest.raises(OSError, match="sync_directory fails by plan"):
         await compactor.compact()
     assert len(list_snapshots(run.disk, DIRECTORY / "snapshots")) == 1
@@ -317,14 +323,7 @@ async def test_after_a_snapshot_that_got_its_name_alone_nothing_is_due() -> None
     """Nothing was written since: the next try makes the name durable, and the status tells of that snapshot."""
     run, compactor, _ = await opened(CompactionSettings(growth_bytes_min=1, growth_share=0.001))
     assert run.log is not None
-    working = compactor._run_job
-
-    async def failing_to_publish(job: Job) -> Compacted:
-        compacted = await working(job)
-        run.disk.failing["sync_directory"] = errno.EIO
-        return compacted
-
-    compactor._run_job = failing_to_publish
+    let_syncs_of_directories_fail(run, compactor)
     for _ in range(2):
         with pytest.raises(OSError, match="sync_directory fails by plan"):
             await compactor.compact()

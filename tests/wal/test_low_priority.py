@@ -243,7 +243,9 @@ def test_where_memory_ends_a_child_is_killed_before_its_server() -> None:
     """What it does is done again; a server that is killed leaves its clients without answers."""
     with subprocess.Popen((sys.executable, *MODULE), stdin=subprocess.PIPE) as child:
         # It waits for a job, and ends when this process lets go of its input.
-        wait_until(lambda: Path(f"/proc/{child.pid}/oom_score_adj").read_text() == "1000\n")
+        score = Path(f"/proc/{child.pid}/oom_score_adj")
+        wait_until(lambda: score.read_text() == "1000\n")
+        assert child.poll() is None
 
 
 def test_a_sandbox_that_allows_nothing_is_no_obstacle() -> None:
