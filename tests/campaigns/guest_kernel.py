@@ -35,6 +35,11 @@ _VALUE_BYTES = 180
 _DAY_MICROSECONDS = 86_400_000_000
 _DISK = Path("/mnt")
 STEPS: Sequence[tuple[str, ...]] = (("load",), ("append:60", *("both:200",) * 500))
+# A segment that is full, or that a compaction folds, is synced by another process than the writer. Whatever a lying
+# writer has said to be durable stays in one segment, lest the crash come when that has just been synced.
+_LIE = Plan(
+    steps=("load",), value_bytes=_VALUE_BYTES, settings=msgspec.structs.replace(SETTINGS, segment_bytes=4 * MEGABYTE)
+)
 
 
 def init_script(plan: Plan, clock: Sequence[int] = ()) -> str:
@@ -88,7 +93,7 @@ def crash(
     if lying:
         lie = SOURCES / "tests" / "campaigns" / "lying_writer.py"
         liar = launcher(place / "launcher", [sys.executable, str(lie)], "writer_main")
-        plan = msgspec.structs.replace(plan, traced="writer", launcher=str(liar))
+        plan = msgspec.structs.replace(_LIE, traced="writer", launcher=str(liar))
     init = place / "init"
     init.write_text(init_script(plan, clock))
     init.chmod(0o700)
@@ -105,7 +110,7 @@ def crash(
     spoken = said(told(place)[0].replace("\r", ""))
     with ext4(image, place / "disk") as disk:
         try:
-            found = recovered(disk / "data", SETTINGS)
+            found = recovered(disk / "data", plan.settings)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
             return spoken, f"the restart is refused: {type(error).__name__}: {error}"
         if clock and not _has_jumped(disk / "data"):
