@@ -8,7 +8,10 @@ PORT ?= 8080
 
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: setup run test drill demo bench bench-quick bench-packages bench-restore bench-scale profile lint format
+# Peers that are whole annotation tools; each in an environment of its own, where `bench/peers/large.py` looks for it.
+LARGE := $(VENV)/peers
+
+.PHONY: setup run test drill demo bench bench-quick bench-large bench-packages bench-large-packages bench-restore bench-scale profile lint format
 
 setup: $(STAMP)
 
@@ -44,10 +47,20 @@ bench-packages:
 	apt-get update
 	apt-get install --yes --no-install-recommends redis-server webdis etcd-server postgresql
 
+bench-large-packages: $(LARGE)/label-studio/.installed $(LARGE)/doccano/.installed
+
+$(LARGE)/%/.installed: bench/peers/%.txt | $(STAMP)
+	test -x $(LARGE)/$*/bin/python || $(PYTHON) -m venv $(LARGE)/$*
+	$(LARGE)/$*/bin/pip install --quiet --requirement $<
+	touch $@
+
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m bench.create
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.scale
+
+bench-large: $(BENCH_STAMP)
+	$(BIN)/python -m bench.compare --large --only create --only get --only list
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m bench.compare --quick

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from bench.peers.annolog import Annolog
-from bench.peers.peers import Postgres
+from bench.peers.cluster import ACCOUNT, Cluster
 from bench.peers.side import MARK, Side, free_port
 from service.load.connection import Connection
 
@@ -172,18 +172,19 @@ class Sqlite(Loaded, Side):
         self._connection.close()
 
 
-class PostgresCopy(Postgres):
+class PostgresCopy(Cluster):
     """PostgreSQL, by COPY."""
 
     name: ClassVar[str] = "PostgreSQL, COPY"
     durability: ClassVar[str] = f"fsync=on, synchronous_commit=on, one COPY a load, {len(_LOOKED_UP)} indexes"
+    modules: ClassVar[tuple[tuple[str, str], ...]] = (("asyncpg", "asyncpg"),)
 
     async def start_app(self, data: Path) -> None:
         """Connect from this process."""
         import asyncpg  # noqa: PLC0415 - one peer's alone
 
         self._spent = 0.0
-        self._connection = await asyncpg.connect(host=str(data), user="bench", database="postgres")
+        self._connection = await asyncpg.connect(host=str(data), user=ACCOUNT, database="postgres")
         for statement in schema():
             await self._connection.execute(statement)
 

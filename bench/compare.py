@@ -22,6 +22,7 @@ from bench.create import RESULTS, machine
 from bench.load import closed_loop
 from bench.mixed import mixed
 from bench.peers.annolog import Annolog, Filled, Memory, OneSync
+from bench.peers.large import Doccano, LabelStudio
 from bench.peers.peers import Bare, Etcd, FastApi, JsonFile, PocketBase, Postgres, Webdis
 from bench.peers.side import CREATE, GET, LIST, Side
 
@@ -38,6 +39,11 @@ class Scenario(NamedTuple):
     kind: str
     clients: int
     sides: Sequence[type[Side]]
+
+    def with_large(self) -> Scenario:
+        """Return it with the large peers too, if it is one that they can take part in."""
+        takes_part = self.kind != BULK and PocketBase in self.sides
+        return self._replace(sides=(*self.sides, LabelStudio, Doccano)) if takes_part else self
 
 
 BULK = "bulk"
@@ -111,19 +117,20 @@ async def measured(side: Side, scenario: Scenario, seconds: float) -> dict[str, 
     }
 
 
-async def run(names: Sequence[str], rounds: int, seconds: float, results: Path) -> dict[str, Any]:
-    """Measure scenarios; what was measured is written at once, lest it go with a later one that fails."""
+async def run(
+    scenarios: Sequence[Scenario], rounds: int, seconds: float, results: Path, *, is_mixed: bool
+) -> dict[str, Any]:
+    """Measure scenarios, and the mixed load if asked; what was measured is written at once, lest it be lost."""
     with tempfile.TemporaryDirectory(prefix="annolog-bench-") as work:
         # PostgreSQL runs as another user below it.
         Path(work).chmod(0o711)
         figures: dict[str, Any] = {"machine": machine(Path(work)), "rounds": rounds, "seconds": seconds}
         figures["scenarios"] = {}
-        for scenario in SCENARIOS:
-            if scenario.name in names:
-                click.echo(f"measuring: {scenario.title}", err=True)
-                figures["scenarios"][scenario.name] = await compare(scenario, rounds, seconds, Path(work))
-                write(figures, results)
-        if MIXED in names:
+        for scenario in scenarios:
+            click.echo(f"measuring: {scenario.title}", err=True)
+            figures["scenarios"][scenario.name] = await compare(scenario, rounds, seconds, Path(work))
+            write(figures, results)
+        if is_mixed:
             click.echo("measuring: mixed load", err=True)
             figures[MIXED] = await mixed(rounds, seconds, Path(work))
             write(figures, results)
@@ -143,15 +150,16 @@ def write(figures: dict[str, Any], results: Path) -> None:
 @click.option("--seconds", type=click.FloatRange(0.05), default=SECONDS, show_default=True)
 @click.option("--quick", is_flag=True, help=f"{QUICK_ROUNDS} rounds of {QUICK_SECONDS} s: to see that it works.")
 @click.option("--only", multiple=True, type=click.Choice([*(one.name for one in SCENARIOS), MIXED]))
+@click.option("--large", is_flag=True, help="Beside Label Studio and doccano too, which are large.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
-def main(rounds: int, seconds: float, quick: bool, only: tuple[str, ...], results: Path) -> None:
+def main(rounds: int, seconds: float, quick: bool, only: tuple[str, ...], large: bool, results: Path) -> None:
     """Compare Annolog with its peers; a peer whose package is not installed is named with what it needs."""
-    names = only or (*(one.name for one in SCENARIOS), MIXED)
+    scenarios = [one.with_large() if large else one for one in SCENARIOS if not only or one.name in only]
     if quick:
         rounds, seconds = QUICK_ROUNDS, QUICK_SECONDS
     # Not epoll: that one waits in whole milliseconds, and the open loop would be late by that.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        figures = runner.run(run(names, rounds, seconds, results))
+        figures = runner.run(run(scenarios, rounds, seconds, results, is_mixed=not only or MIXED in only))
     click.echo(report(figures))
     click.echo(f"Wrote {results}/compare.json, compare.md and compare.svg.", err=True)
 

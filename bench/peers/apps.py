@@ -19,6 +19,8 @@ from typing import Any
 
 from aiohttp import web
 
+from bench.peers.cluster import ACCOUNT
+
 ENTITIES = 100_000
 _COLUMNS = ("id", "document_id", "start", "end", "text", "label", "attributes", "created_at")
 _SCHEMA = (
@@ -108,7 +110,7 @@ def postgres(port: int, folder: Path) -> None:
     pools: list[Any] = []
 
     async def open_pool(_app: web.Application) -> None:
-        pools.append(await asyncpg.create_pool(host=str(folder), user="bench", database="postgres", max_size=_POOL))
+        pools.append(await asyncpg.create_pool(host=str(folder), user=ACCOUNT, database="postgres", max_size=_POOL))
         for statement in (_SCHEMA, _INDEX):
             await pools[0].execute(statement)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +12,11 @@ from typing import ClassVar
 
 import msgspec
 
-from bench.peers.side import CREATE, GET, LIST, MARK, PAGE, Ask, Side, free_port, program_path
+from bench.peers.cluster import Cluster
+from bench.peers.side import CREATE, GET, LIST, MARK, PAGE, Ask, Side, free_port, program_path, with_field
 from service.load.connection import Address
 
 _BODY = {"document_id": "doc_bench", **MARK}
-_POSTGRES_USER = "postgres"
 
 
 class App(Side):
@@ -60,38 +57,15 @@ class JsonFile(App):
     app: ClassVar[str] = "json-file"
 
 
-class Postgres(App):
+class Postgres(Cluster):
     """aiohttp, asyncpg and PostgreSQL."""
 
     name: ClassVar[str] = "aiohttp + asyncpg + PostgreSQL"
-    durability: ClassVar[str] = "fsync=on, synchronous_commit=on (the defaults)"
-    app: ClassVar[str] = "postgres"
-    programs: ClassVar[tuple[tuple[str, str], ...]] = (("initdb", "postgresql"), ("postgres", "postgresql"))
     modules: ClassVar[tuple[tuple[str, str], ...]] = (("asyncpg", "asyncpg"),)
 
-    async def start(self) -> None:
-        """Make a cluster, and start it and the application; as root under the user that Debian made for it."""
-        user = _POSTGRES_USER if os.geteuid() == 0 else None
-        data = self.folder / "cluster"
-        data.mkdir()
-        if user is not None:
-            self.folder.chmod(0o711)
-            shutil.chown(data, user)
-        options = ["-D", str(data), "-U", "bench", "--auth=trust", "--no-sync"]
-        subprocess.run(
-            [program_path("initdb") or "", *options], check=True, user=user, stdout=subprocess.DEVNULL, cwd=data
-        )
-        command = [program_path("postgres") or "", "-D", str(data), "-k", str(data), "-h", ""]
-        self.run(command, user=user, cwd=data)
-        while not list(data.glob(".s.PGSQL.*")):
-            if self._processes[0].poll() is not None:
-                raise RuntimeError(f"{self.name} did not start: {self.said()}")
-            await asyncio.sleep(0.02)
-        await self.start_app(data)
-
     async def start_app(self, data: Path) -> None:
-        """Start what asks it."""
-        self.run([sys.executable, "-m", "bench.peers.apps", self.app, str(self.address.port), str(data)])
+        """Start the application."""
+        self.run([sys.executable, "-m", "bench.peers.apps", "postgres", str(self.address.port), str(data)])
         await self.ready(self.encoder.get("/"))
         create = self.encoder.post("/annotations", _BODY)
         self.asks = {CREATE: Ask(lambda: create, 201)}
@@ -124,7 +98,7 @@ class PocketBase(Side):
 
     def _authorised(self, token: str, path: str, body: object) -> bytes:
         # It takes the bare token, without a scheme.
-        return self.encoder.post(path, body).replace(b"\r\n", b"\r\nAuthorization: %b\r\n" % token.encode(), 1)
+        return with_field(self.encoder.post(path, body), f"Authorization: {token}")
 
 
 class Webdis(Side):

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -23,7 +23,7 @@ from service.load.requests import Encoder
 CREATE, GET, LIST = "create", "get", "list"
 MARK = {"start": 0, "end": 11, "text": "Marie Curie", "label": "person", "attributes": {"certain": True}}
 PAGE = 50
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -84,11 +84,19 @@ class Side:
         user: str | None = None,
         cwd: Path | None = None,
         stdin: int = subprocess.DEVNULL,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        """Start a process of it; what it says goes to a file in the folder."""
+        """Start a process of it; what it says goes to a file in the folder. `env` is added to the environment."""
         with (self.folder / "said.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=stdin, stdout=log, stderr=log, process_group=0, user=user, cwd=cwd
+                command,
+                stdin=stdin,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+                user=user,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
             )
         self._processes.append(process)
 
@@ -144,6 +152,11 @@ class Side:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def with_field(request: bytes, field: str) -> bytes:
+    """Return a request with one more field in its head."""
+    return request.replace(b"\r\n", b"\r\n%b\r\n" % field.encode(), 1)
 
 
 def free_port() -> int:

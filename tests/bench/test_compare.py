@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,14 +12,22 @@ from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from click.testing import CliRunner
 
 from bench.bulk import LINES, AnnologBulk, RedisPipeline, Sqlite
-from bench.compare import BULK, SCENARIOS, Scenario, compare, write
+from bench.compare import BULK, SCENARIOS, Scenario, compare, main, write
 from bench.compare_report import report, svg, verdict
+from bench.load import closed_loop
 from bench.mixed import mixed
+from bench.peers import large
 from bench.peers.annolog import Annolog, Memory, OneSync
+from bench.peers.large import Doccano, LabelStudio, Tool
 from bench.peers.peers import Bare, Postgres
-from bench.peers.side import CREATE, LIST, Ask, Side, program_path
+from bench.peers.side import CREATE, GET, LIST, PAGE, Ask, Side, program_path
+from service.load.connection import Address
+from service.load.requests import Encoder
 
 
 class Missing(Side):
@@ -148,6 +157,93 @@ def test_every_scenario_begins_with_annolog_and_asks_what_all_can() -> None:
         assert len({side.name for side in one.sides}) == len(one.sides)
         assert all(side.durability for side in one.sides)
         assert one.kind != LIST or Bare not in one.sides
+
+
+async def test_a_server_that_ends_its_connections_is_connected_to_again(tmp_path: Path) -> None:
+    """For each request; that is what it takes then."""
+
+    async def closing(_request: web.Request) -> web.Response:
+        return web.Response(headers={"Connection": "close"})
+
+    app = web.Application()
+    app.router.add_get("/", closing)
+    async with TestServer(app, host="127.0.0.1") as server:
+        address = Address("127.0.0.1", server.port or 0)
+        done = await closed_loop(address, lambda: Encoder(address).get("/"), 200, 2, 0.2)
+    assert done.requests == len(done.latencies) > 4
+
+
+class Small(Tool):
+    """A tool that keeps annotations in a list, and asks for a token."""
+
+    name: ClassVar[str] = "small"
+    environment: ClassVar[str] = "small"
+    durability: ClassVar[str] = "none"
+    _token = "a token"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lists: dict[str, list[str]] = {"first": [], "second": []}
+
+    async def answer_create(self, request: web.Request) -> web.Response:
+        """Keep one."""
+        assert request.headers["Authorization"] == "Token a token"
+        kept = self.lists[request.match_info["document"]]
+        kept.append(await request.text())
+        return web.json_response({"id": len(kept)}, status=201)
+
+    async def answer_list(self, request: web.Request) -> web.Response:
+        """Give all of a document."""
+        assert request.headers["Authorization"] == "Token a token"
+        return web.json_response(self.lists[request.match_info["document"]])
+
+    async def answer_one(self, request: web.Request) -> web.Response:
+        """Give one."""
+        return web.json_response(self.lists["first"][int(request.match_info["id"]) - 1])
+
+
+async def test_a_tool_lists_a_page_however_many_are_created_beside_it(tmp_path: Path) -> None:
+    """What is created goes to another document than the one whose list is asked for."""
+    tool = Small(tmp_path)
+    app = web.Application()
+    app.router.add_post("/{document}", tool.answer_create)
+    app.router.add_get("/{document}", tool.answer_list)
+    app.router.add_get("/one/{id}", tool.answer_one)
+    async with TestServer(app, host="127.0.0.1") as server:
+        tool.address = Address("127.0.0.1", server.port or 0)
+        await tool.serve_annotations("/first", "/second", {"label": 1}, "/one/{id}")
+        for _ in range(3):
+            assert await tool.ask(tool.asks[CREATE].request(), 201)
+        assert len(await tool.ask(tool.asks[LIST].request(), 200)) == PAGE
+        assert await tool.ask(tool.asks[GET].request(), 200) == '{"label":1}'
+    assert len(tool.lists["second"]) == 3
+
+
+def test_the_large_peers_stand_where_one_asks_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a whole product can take part, and with what they need if they are not there."""
+    monkeypatch.setattr(large, "ENVIRONMENTS", tmp_path)
+    changed = {one.name for one in SCENARIOS if one.with_large() != one}
+    assert changed == {"create", "get", "list"}
+    options = ["--large", "--only", "get", "--rounds", "1", "--seconds", "0.1", "--results", str(tmp_path / "results")]
+    for arguments, is_large in ((options, True), (options[1:], False)):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+        for tool in (LabelStudio, Doccano):
+            assert (
+                f"| {tool.name} | not run: needs {tool.environment} (make bench-large-packages)" in done.output
+            ) is is_large
+    (tmp_path / "doccano" / "bin").mkdir(parents=True)
+    (tmp_path / "doccano" / "bin" / "doccano").touch()
+    assert Doccano.needs() == ""
+
+
+def test_the_large_peers_are_pinned() -> None:
+    """Each with all that it needs, and without addresses."""
+    for tool in (LabelStudio, Doccano):
+        lines = (Path(large.__file__).parent / f"{tool.environment}.txt").read_text().splitlines()
+        pins = [line for line in lines if not line.startswith("#")]
+        assert any(pin.startswith(f"{tool.environment}==") for pin in pins)
+        assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.+!-]+", pin)] == []
 
 
 def test_programs_are_found_on_the_path_and_beside_the_interpreter() -> None:
