@@ -93,7 +93,7 @@ class Run:
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; several may be given.")
 @click.option("--redis/--no-redis", default=True, help="Compare with redis-server, which must be installed.")
 @click.option("--starts", type=click.IntRange(1), default=7, show_default=True, help="Of each side.")
-@click.option("--compactions", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--compactions", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--rest", type=click.FloatRange(1.5), default=compaction.REST_SECONDS, show_default=True)
 @click.option("--share", type=click.FloatRange(0.01), help="compaction.growth_share for `written`; else the default.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
