@@ -17,6 +17,7 @@ from bench.peers.side import CREATE, GET, LIST, MARK, PAGE, Ask, Side, free_port
 from service.load.connection import Address
 
 _BODY = {"document_id": "doc_bench", **MARK}
+_WEBDIS_THREADS = 2
 
 
 class App(Side):
@@ -113,13 +114,15 @@ class Webdis(Side):
         port = free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         self.run(["redis-server", *options, "--appendonly", "yes", "--appendfsync", "always"])
+        # A thread of webdis that finds no Redis when it starts answers 503 for a while.
+        await self.listens(Address("127.0.0.1", port))
         config = self.folder / "webdis.json"
         settings = {
             "redis_host": "127.0.0.1",
             "redis_port": port,
             "http_host": "127.0.0.1",
             "http_port": self.address.port,
-            "threads": 2,
+            "threads": _WEBDIS_THREADS,
             "pool_size": 16,
             "daemonize": False,
             "verbosity": 0,
@@ -128,7 +131,9 @@ class Webdis(Side):
         }
         config.write_text(json.dumps(settings))
         self.run(["webdis", str(config)], cwd=self.folder)
-        await self.ready(self.encoder.get("/PING"), status=200)
+        for _ in range(_WEBDIS_THREADS):
+            # Connections go to its threads in turn.
+            await self.ready(self.encoder.get("/PING"), status=200)
         numbers, body = itertools.count(), msgspec.json.encode(_BODY)
         self.asks = {CREATE: Ask(lambda: _put(self.address, f"/SET/ann_{next(numbers)}", body), 200)}
 

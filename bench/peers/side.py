@@ -12,12 +12,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from service.load.connection import Address, Connection
+from service.load.connection import Address, Connection, LostError
 from service.load.requests import Encoder
 
 CREATE, GET, LIST = "create", "get", "list"
@@ -100,19 +100,33 @@ class Side:
             )
         self._processes.append(process)
 
+    async def listens(self, address: Address) -> None:
+        """Return once a process of it takes connections there; raises as `ready`."""
+        await self._try_until(lambda: self._connects(address))
+
     async def ready(self, request: bytes, *, status: int | None = None) -> None:
         """Return once it answers a request, with this status or, if there is none, whatever it says.
 
         Raises:
             RuntimeError: It ended, or does not answer in time.
         """
+        await self._try_until(lambda: self._answers(request, status))
+
+    async def _connects(self, address: Address) -> bool:
+        (await Connection.open(address)).abort("it listens")
+        return True
+
+    async def _answers(self, request: bytes, status: int | None) -> bool:
+        connection = await Connection.open(self.address)
+        answer = await connection.ask(request)
+        connection.abort("it was answered")
+        return status in (None, answer.status)
+
+    async def _try_until(self, attempt: Callable[[], Awaitable[bool]]) -> None:
         begin = time.monotonic()
         while True:
-            with contextlib.suppress(OSError):
-                connection = await Connection.open(self.address)
-                answer = await connection.ask(request)
-                connection.abort("it was answered")
-                if status in (None, answer.status):
+            with contextlib.suppress(OSError, LostError):
+                if await attempt():
                     return
             if time.monotonic() - begin > _READY_SECONDS or any(one.poll() is not None for one in self._processes):
                 raise RuntimeError(f"{self.name} did not start: {self.said()}")

@@ -7,6 +7,7 @@ import contextlib
 import re
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
@@ -100,6 +101,24 @@ async def test_an_unexpected_answer_ends_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="expected 200, found 201"):
         await compare(Scenario("x", "x", CREATE, 1, (Refusing,)), 1, 0.1, tmp_path)
+
+
+async def test_a_side_is_started_once_it_takes_connections(tmp_path: Path) -> None:
+    """However late that is."""
+
+    class Late(Missing):
+        name: ClassVar[str] = "late"
+
+        async def start(self) -> None:
+            code = f"import time, socket; time.sleep(0.3); s = socket.create_server(('127.0.0.1', {self.address.port}))"
+            self.run([sys.executable, "-c", f"{code}; s.accept(); time.sleep(60)"])
+            await self.listens(self.address)
+
+    late = Late(tmp_path)
+    begin = time.monotonic()
+    await late.start()
+    late.stop()
+    assert time.monotonic() - begin > 0.3
 
 
 async def test_a_side_that_does_not_start_says_why(tmp_path: Path) -> None:
