@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,9 +29,7 @@ class Cluster(Side):
             self.folder.chmod(0o711)
             shutil.chown(data, user)
         options = ["-D", str(data), "-U", ACCOUNT, "--auth=trust", "--no-sync"]
-        subprocess.run(
-            [program_path("initdb") or "", *options], check=True, user=user, stdout=subprocess.DEVNULL, cwd=data
-        )
+        self.finish([program_path("initdb") or "", *options], user=user, cwd=data)
         command = [program_path("postgres") or "", "-D", str(data), "-k", str(data), "-h", ""]
         self.run(command, user=user, cwd=data)
         while not list(data.glob(".s.PGSQL.*")):

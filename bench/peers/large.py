@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -41,12 +40,16 @@ class Tool(Side):
         """Return where a program of its environment is, whether it is there or not."""
         return ENVIRONMENTS / cls.environment / "bin" / name
 
+    def alone(self) -> dict[str, str]:
+        """Return the environment in which it finds nothing of ours and leaves nothing outside of its folder."""
+        return {"HOME": str(self.folder), "PYTHONPATH": ""}
+
     def get(self, path: str) -> bytes:
-        """Return a GET of the user that the bench is."""
+        """Return a GET with the token."""
         return self._authorised(self.encoder.get(path))
 
     def post(self, path: str, value: object) -> bytes:
-        """Return a POST of that user."""
+        """Return a POST with the token."""
         return self._authorised(self.encoder.post(path, value))
 
     def _authorised(self, request: bytes) -> bytes:
@@ -83,7 +86,7 @@ class LabelStudio(Tool, Cluster):
             [str(self.program("label-studio")), "start", *options, *where, *account],
             cwd=self.folder,
             env={
-                "HOME": str(self.folder),
+                **self.alone(),
                 "COLLECT_ANALYTICS": "False",
                 "LATEST_VERSION_CHECK": "False",
                 "DJANGO_DB": "default",
@@ -105,7 +108,10 @@ class LabelStudio(Tool, Cluster):
 
 
 class Doccano(Tool):
-    """doccano under gunicorn with as many workers as its own command would take, but on 127.0.0.1 alone."""
+    """doccano under gunicorn with as many workers as its own command would take, but on 127.0.0.1 alone.
+
+    Its spans have neither texts nor attributes.
+    """
 
     name: ClassVar[str] = "doccano"
     durability: ClassVar[str] = "SQLite's defaults: rollback journal, synchronous=FULL"
@@ -114,7 +120,7 @@ class Doccano(Tool):
     async def start(self) -> None:
         """Make its database, and start it with a project of two documents."""
         env = {
-            "HOME": str(self.folder),
+            **self.alone(),
             "DOCCANO_HOME": str(self.folder),
             "DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}",
             "MEDIA_ROOT": str(self.folder / "media"),
@@ -123,14 +129,7 @@ class Doccano(Tool):
         }
         account = {"username": "bench", "password": _PASSWORD}
         for command in (["init"], ["createuser", *(f"--{name}={value}" for name, value in account.items())]):
-            subprocess.run(
-                [str(self.program("doccano")), *command],
-                check=True,
-                env={**os.environ, **env},
-                cwd=self.folder,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            self.finish([str(self.program("doccano")), *command], cwd=self.folder, env=env)
         workers = 2 * (os.cpu_count() or 1) + 1
         where = f"{self.address.host}:{self.address.port}"
         self.run(

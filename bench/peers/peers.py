@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -84,8 +83,7 @@ class PocketBase(Side):
         """Start it, with one collection that everybody may use."""
         account = {"identity": "bench@example.org", "password": "correct horse battery"}
         program, data = program_path("pocketbase") or "", f"--dir={self.folder / 'data'}"
-        upsert = [program, "superuser", "upsert", *account.values(), data]
-        subprocess.run(upsert, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        self.finish([program, "superuser", "upsert", *account.values(), data], cwd=self.folder)
         self.run([program, "serve", f"--http={self.address.host}:{self.address.port}", data], cwd=self.folder)
         await self.ready(self.encoder.get("/api/health"))
         login = self.encoder.post("/api/collections/_superusers/auth-with-password", account)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 from service.load.connection import Address, Connection, LostError
 from service.load.requests import Encoder
@@ -25,6 +25,7 @@ MARK = {"start": 0, "end": 11, "text": "Marie Curie", "label": "person", "attrib
 PAGE = 50
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 10.0
+_SAID = "said.log"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -87,7 +88,7 @@ class Side:
         env: Mapping[str, str] | None = None,
     ) -> None:
         """Start a process of it; what it says goes to a file in the folder. `env` is added to the environment."""
-        with (self.folder / "said.log").open("ab") as log:
+        with self._log() as log:
             process = subprocess.Popen(
                 command,
                 stdin=stdin,
@@ -99,6 +100,34 @@ class Side:
                 env={**os.environ, **(env or {})},
             )
         self._processes.append(process)
+
+    def finish(
+        self,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run a command to its end; what it says goes where `run` puts it, and `env` is added to the environment.
+
+        Raises:
+            RuntimeError: It failed.
+        """
+        environment = {**os.environ, **(env or {})}
+        with self._log() as log:
+            done = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=user,
+                cwd=cwd,
+                env=environment,
+            )
+        if done.returncode:
+            raise RuntimeError(f"{self.name}: {command[0]} ended with {done.returncode}: {self.said()}")
 
     async def listens(self, address: Address) -> None:
         """Return once a process of it takes connections there; raises as `ready`."""
@@ -143,7 +172,10 @@ class Side:
 
     def said(self) -> str:
         """Return the end of what its processes said."""
-        return (self.folder / "said.log").read_text(errors="replace")[-2000:]
+        return (self.folder / _SAID).read_text(errors="replace")[-2000:]
+
+    def _log(self) -> BinaryIO:
+        return (self.folder / _SAID).open("ab")
 
     @property
     def pid(self) -> int:

@@ -121,6 +121,15 @@ async def test_a_side_is_started_once_it_takes_connections(tmp_path: Path) -> No
     assert time.monotonic() - begin > 0.3
 
 
+def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
+    """One that a side needs before it can start; what is added to its environment is there."""
+    side = Missing(tmp_path)
+    side.finish(["sh", "-c", 'test "$COLOUR" = red && echo well > made'], cwd=tmp_path, env={"COLOUR": "red"})
+    assert (tmp_path / "made").read_text() == "well\n"
+    with pytest.raises(RuntimeError, match="a peer: sh ended with 3: no disk"):
+        side.finish(["sh", "-c", "echo no disk; exit 3"])
+
+
 async def test_a_side_that_does_not_start_says_why(tmp_path: Path) -> None:
     """With what it said."""
 
