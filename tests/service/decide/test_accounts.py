@@ -17,24 +17,6 @@ from service.errors import (
 from tests.service.decide.world import HOUR_US, World, body
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return the first user, who is admin."""
-    return world.user("ada@example.org")
-
-
-@pytest.fixture
-def bob(world: World, ada: Actor) -> Actor:
-    """Return a member."""
-    return world.user("bob@example.org")
-
-
 def key_of(actor: Actor) -> str:
     """Return an actor's user id."""
     assert actor.user_id is not None

@@ -22,12 +22,6 @@ from service.errors import (
 from tests.service.decide.team import Team
 
 
-@pytest.fixture
-def team() -> Team:
-    """Give one."""
-    return Team()
-
-
 def test_an_assignment_is_of_a_document_a_user_and_a_task(team: Team) -> None:
     """Its project is the document's; the same once more is refused and names the first, another task is not."""
     made = team.assign()

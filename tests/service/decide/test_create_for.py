@@ -12,24 +12,6 @@ from service.errors import ForbiddenError, InvalidError, NotFoundError, Unauthen
 from tests.service.decide.world import DRAFTS, PREFIXES, World, body
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return the first user, who is admin."""
-    return world.user("ada@example.org")
-
-
-@pytest.fixture
-def bob(world: World, ada: Actor) -> Actor:
-    """Return a member."""
-    return world.user("bob@example.org")
-
-
 def create_for(world: World, actor: Actor | None, kind: str, user_id: str | None, **members: Any) -> dict[str, Any]:
     """Create an entity in a user's name."""
     command = CreateFor(

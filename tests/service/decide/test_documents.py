@@ -22,18 +22,6 @@ from tests.service.decide.world import TEXT, World, body
 PAGE = {"width": 1.0, "height": 2.0}
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return a user who is logged in."""
-    return world.user("ada@example.org")
-
-
 def pointers(caught: pytest.ExceptionInfo[InvalidError]) -> list[str]:
     """Return where a body was refused."""
     return [error.pointer for error in caught.value.errors]

@@ -12,12 +12,6 @@ from service.errors import CascadeTooLargeError, ConflictError, DomainError, For
 from tests.service.decide.team import Team
 
 
-@pytest.fixture
-def team() -> Team:
-    """Give one."""
-    return Team()
-
-
 def leave(team: Team) -> None:
     """Take the annotator out of the project."""
     team.set_role("annotator", None)

@@ -11,18 +11,6 @@ from service.kinds.document import DocumentDraft
 from tests.service.decide.world import World
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return a user who is logged in."""
-    return world.user("ada@example.org")
-
-
 def create(world: World, actor: Actor, key: str = "k", fingerprint: str = "f", title: str = "t") -> Create:
     """Return a command with a key."""
     return Create(

@@ -16,18 +16,6 @@ from tests.service.decide.world import World
 MANY = 30
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return a user who is logged in."""
-    return world.user("ada@example.org")
-
-
 def merge(world: World, actor: Actor, project: str, old: list[str], into: str) -> None:
     """Merge labels of a project."""
     world.do(ChangeLabels(actor=actor, operation="t", id=project, draft=Merging(old=old, into=into)))

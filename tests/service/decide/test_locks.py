@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from service.commands import LOCAL_ADMIN, CredentialOf, Expire, SetPassword
 from service.decide.locks import locked_us
 from service.logins import (
@@ -19,12 +17,6 @@ from tests.service.decide.world import HOUR_US, World
 
 ANNA = account_of_email("anna@example.org")
 LIFETIME_US = 120_000_000
-
-
-@pytest.fixture
-def world() -> World:
-    """Give an empty world."""
-    return World()
 
 
 def lock(world: World, lock_id: str, account: str = ANNA, locks_max: int = 10) -> int:

@@ -20,18 +20,6 @@ from service.errors import (
 from tests.service.decide.world import World
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return a user who is logged in."""
-    return world.user("ada@example.org")
-
-
 def test_a_span_that_moves_without_its_text_derives_it_anew(world: World, ada: Actor) -> None:
     """With its text it is checked, and fragments bring their hull."""
     document = world.document(ada)

@@ -38,18 +38,6 @@ OWN = "doc_01h455vb4pex5vsknk084sn02q"
 SPAN: dict[str, Any] = {"start": 0, "end": 5}
 
 
-@pytest.fixture
-def world() -> World:
-    """Return an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Return a user who is logged in."""
-    return world.user("ada@example.org")
-
-
 def command_of(world: World, actor: Actor | None, *operations: Any, utf16: bool = False) -> Transact:
     """Return the command that a body makes."""
     return command_of_body(world, actor, msgspec.json.encode({"operations": operations}), utf16=utf16)

@@ -10,18 +10,6 @@ from tests.service.decide.world import World
 
 
 @pytest.fixture
-def world() -> World:
-    """Give an empty state."""
-    return World()
-
-
-@pytest.fixture
-def ada(world: World) -> Actor:
-    """Give a user."""
-    return world.user("ada@example.org")
-
-
-@pytest.fixture
 def extraction(world: World, ada: Actor) -> dict[str, str]:
     """Give a document and an extraction on it, as an annotation names them."""
     document = world.document(ada)
