@@ -50,7 +50,7 @@ bench-packages:
 bench-large-packages: $(LARGE)/label-studio/.installed $(LARGE)/doccano/.installed
 
 $(LARGE)/%/.installed: bench/peers/%.txt | $(STAMP)
-	test -x $(LARGE)/$*/bin/python || $(PYTHON) -m venv $(LARGE)/$*
+	test -x $(LARGE)/$*/bin/python || $(BIN)/python -m venv $(LARGE)/$*
 	$(LARGE)/$*/bin/pip install --quiet --requirement $<
 	touch $@
 
@@ -60,7 +60,7 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python -m bench.scale
 
 bench-large: $(BENCH_STAMP)
-	$(BIN)/python -m bench.compare --large --only create --only get --only list
+	$(BIN)/python -m bench.compare --large --only create --only get --only list --results bench/results/large
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m bench.compare --quick

@@ -178,6 +178,7 @@ class PostgresCopy(Cluster):
     name: ClassVar[str] = "PostgreSQL, COPY"
     durability: ClassVar[str] = f"fsync=on, synchronous_commit=on, one COPY a load, {len(_LOOKED_UP)} indexes"
     modules: ClassVar[tuple[tuple[str, str], ...]] = (("asyncpg", "asyncpg"),)
+    _connection: Any = None
 
     async def start_app(self, data: Path) -> None:
         """Connect from this process."""
@@ -187,6 +188,12 @@ class PostgresCopy(Cluster):
         self._connection = await asyncpg.connect(host=str(data), user=ACCOUNT, database="postgres")
         for statement in schema():
             await self._connection.execute(statement)
+
+    def stop(self) -> None:
+        """Disconnect first: PostgreSQL does not end while somebody is connected."""
+        if self._connection is not None:
+            self._connection.terminate()
+        super().stop()
 
     async def load(self) -> float:
         """Copy rows; returns the seconds it took."""

@@ -39,14 +39,15 @@ class Scenario(NamedTuple):
     kind: str
     clients: int
     sides: Sequence[type[Side]]
+    large: Sequence[type[Side]] = ()
 
     def with_large(self) -> Scenario:
-        """Return it with the large peers too, if it is one that they can take part in."""
-        takes_part = self.kind != BULK and PocketBase in self.sides
-        return self._replace(sides=(*self.sides, LabelStudio, Doccano)) if takes_part else self
+        """Return it with the large sides too."""
+        return self._replace(sides=(*self.sides, *self.large))
 
 
 BULK = "bulk"
+_LARGE = (LabelStudio, Doccano)
 SCENARIOS = (
     Scenario(
         "create",
@@ -54,10 +55,11 @@ SCENARIOS = (
         CREATE,
         64,
         (Annolog, Memory, Bare, PocketBase, FastApi, Postgres, Webdis, Etcd),
+        _LARGE,
     ),
     Scenario("alone", "durable create, one client alone", CREATE, 1, (Annolog, OneSync)),
-    Scenario("get", "GET by id, 64 clients", GET, 64, (Annolog, Bare, PocketBase)),
-    Scenario("list", "list of 50, 64 clients", LIST, 64, (Annolog, PocketBase)),
+    Scenario("get", "GET by id, 64 clients", GET, 64, (Annolog, Bare, PocketBase), _LARGE),
+    Scenario("list", "list of 50, 64 clients", LIST, 64, (Annolog, PocketBase), _LARGE),
     Scenario(
         "bulk",
         f"bulk load, durable: marks a second; p50 and p99 are of loads of {LINES:,}",

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from service.load.answer import Answer
 from service.load.connection import Address, Connection
 from service.load.requests import Encoder
 
@@ -118,17 +119,17 @@ async def closed_loop(
     connections = [await Connection.open(address) for _ in range(clients)]
     begin = time.perf_counter()
 
-    async def client(connection: Connection) -> None:
-        now = time.perf_counter()
+    async def client(number: int) -> None:
+        now, closes = time.perf_counter(), False
         while now < begin + seconds:
-            if not connection.is_open:
+            if closes:
                 # Some servers end a connection with each answer; then connecting is part of what a request takes.
-                connection = await Connection.open(address)
-            await asked(connection, request(), status)
+                connections[number] = await Connection.open(address)
+            closes = (await answered(connections[number], request(), status)).closes
             now, sent = time.perf_counter(), now
             latencies.append(now - sent)
 
-    await asyncio.gather(*map(client, connections))
+    await asyncio.gather(*map(client, range(clients)))
     took = time.perf_counter() - begin
     for connection in connections:
         connection.abort("the load has ended")
@@ -136,12 +137,18 @@ async def closed_loop(
 
 
 async def asked(connection: Connection, request: bytes, status: int) -> bytes:
-    """Send a request; returns the body of its answer.
+    """Send a request; returns the body of its answer. Raises as `answered`."""
+    return (await answered(connection, request, status)).body
+
+
+async def answered(connection: Connection, request: bytes, status: int) -> Answer:
+    """Send a request; returns its answer.
 
     Raises:
-        RuntimeError: The answer is another one than was expected.
+        LostError: There was none.
+        RuntimeError: It is another one than was expected.
     """
     answer = await connection.ask(request)
     if answer.status != status:
         raise RuntimeError(f"expected {status}, found {answer.status}: {answer.body.decode(errors='replace')}")
-    return answer.body
+    return answer

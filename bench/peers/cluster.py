@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -32,12 +31,14 @@ class Cluster(Side):
         self.finish([program_path("initdb") or "", *options], user=user, cwd=data)
         command = [program_path("postgres") or "", "-D", str(data), "-k", str(data), "-h", ""]
         self.run(command, user=user, cwd=data)
-        while not list(data.glob(".s.PGSQL.*")):
-            if self._processes[0].poll() is not None:
-                raise RuntimeError(f"{self.name} did not start: {self.said()}")
-            await asyncio.sleep(0.02)
+        await self.succeeds(lambda: _is_ready(data))
         await self.start_app(data)
 
     async def start_app(self, data: Path) -> None:
         """Start what asks it, over the socket in a folder."""
         raise NotImplementedError
+
+
+async def _is_ready(data: Path) -> bool:
+    # Its socket is there before it lets anybody in; the last line of this file tells that it does.
+    return (data / "postmaster.pid").read_text().rstrip().endswith("ready")

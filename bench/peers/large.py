@@ -14,35 +14,40 @@ from typing import ClassVar
 from bench.peers.cluster import ACCOUNT, Cluster
 from bench.peers.side import CREATE, GET, LIST, MARK, PAGE, Ask, Side, with_field
 
-ENVIRONMENTS = Path(sys.prefix) / "peers"
 _TEXT = "Marie Curie met Albert Einstein in Geneva. " * 20
 _MAIL, _PASSWORD = "bench@example.org", "correct-horse-battery-1"
 
 
 class Tool(Side):
-    """One of them.
+    """A whole annotation tool.
 
     Attributes:
-        environment: The name of its virtual environment, of the package and of the package's program.
+        environments: Where the virtual environments are.
+        environment: The name of its own, of the package and of the package's program.
     """
 
+    environments: ClassVar[Path] = Path(sys.prefix) / "peers"
     environment: ClassVar[str]
+    ready_seconds: ClassVar[float] = 180.0
     _token = ""
 
     @classmethod
     def needs(cls) -> str:
         """Return what is missing for it here, empty if nothing is."""
-        own = "" if cls.program(cls.environment).exists() else f"{cls.environment} (make bench-large-packages)"
+        # Made last: what was interrupted is not there.
+        is_there = (cls.environments / cls.environment / ".installed").exists()
+        own = "" if is_there else f"{cls.environment} (make bench-large-packages)"
         return ", ".join(filter(None, (own, super().needs())))
 
     @classmethod
     def program(cls, name: str) -> Path:
         """Return where a program of its environment is, whether it is there or not."""
-        return ENVIRONMENTS / cls.environment / "bin" / name
+        return cls.environments / cls.environment / "bin" / name
 
     def alone(self) -> dict[str, str]:
-        """Return the environment in which it finds nothing of ours and leaves nothing outside of its folder."""
-        return {"HOME": str(self.folder), "PYTHONPATH": ""}
+        """Return the variables that it is started with: none that the caller has set for other programs."""
+        folder = str(self.folder)
+        return {"PATH": os.environ.get("PATH", os.defpath), "HOME": folder, "TMPDIR": folder}
 
     def get(self, path: str) -> bytes:
         """Return a GET with the token."""
@@ -89,6 +94,8 @@ class LabelStudio(Tool, Cluster):
                 **self.alone(),
                 "COLLECT_ANALYTICS": "False",
                 "LATEST_VERSION_CHECK": "False",
+                "SENTRY_DSN": "",
+                "FRONTEND_SENTRY_DSN": "",
                 "DJANGO_DB": "default",
                 "POSTGRE_HOST": str(data),
                 "POSTGRE_USER": ACCOUNT,
@@ -99,11 +106,11 @@ class LabelStudio(Tool, Cluster):
         labels = '<Labels name="label" toName="text"><Label value="person"/></Labels>'
         config = f'<View>{labels}<Text name="text" value="$text"/></View>'
         project = await self.ask(self.post("/api/projects/", {"title": "bench", "label_config": config}), 201)
-        task = {"project": project["id"], "data": {"text": _TEXT}}
-        first, second = [(await self.ask(self.post("/api/tasks/", task), 201))["id"] for _ in range(2)]
+        given = {"project": project["id"], "data": {"text": _TEXT}}
+        tasks = [await self.ask(self.post("/api/tasks/", given), 201) for _ in range(2)]
         value = {"start": MARK["start"], "end": MARK["end"], "text": MARK["text"], "labels": [MARK["label"]]}
         region = {"from_name": "label", "to_name": "text", "type": "labels", "value": value, "meta": MARK["attributes"]}
-        read, written = (f"/api/tasks/{task}/annotations/" for task in (first, second))
+        read, written = (f"/api/tasks/{task['id']}/annotations/" for task in tasks)
         await self.serve_annotations(read, written, {"result": [region]}, "/api/annotations/{id}/")
 
 
@@ -151,4 +158,4 @@ class Doccano(Tool):
 
     @classmethod
     def _package(cls) -> Path:
-        return next((ENVIRONMENTS / cls.environment).glob("lib/python*/site-packages/backend"))
+        return next((cls.environments / cls.environment).glob("lib/python*/site-packages/backend"))

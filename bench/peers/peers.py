@@ -129,11 +129,14 @@ class Webdis(Side):
         }
         config.write_text(json.dumps(settings))
         self.run(["webdis", str(config)], cwd=self.folder)
-        for _ in range(_WEBDIS_THREADS):
-            # Connections go to its threads in turn.
-            await self.ready(self.encoder.get("/PING"), status=200)
+        await self.succeeds(self._all_threads_answer)
         numbers, body = itertools.count(), msgspec.json.encode(_BODY)
         self.asks = {CREATE: Ask(lambda: _put(self.address, f"/SET/ann_{next(numbers)}", body), 200)}
+
+    async def _all_threads_answer(self) -> bool:
+        # Connections go to its threads in turn.
+        ping = self.encoder.get("/PING")
+        return all([await self.answers(ping, 200) for _ in range(_WEBDIS_THREADS)])
 
 
 class Etcd(Side):

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +22,6 @@ from service.load.requests import Encoder
 CREATE, GET, LIST = "create", "get", "list"
 MARK = {"start": 0, "end": 11, "text": "Marie Curie", "label": "person", "attributes": {"certain": True}}
 PAGE = 50
-_READY_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _SAID = "said.log"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -55,6 +53,7 @@ class Side:
     durability: ClassVar[str]
     programs: ClassVar[tuple[tuple[str, str], ...]] = ()
     modules: ClassVar[tuple[tuple[str, str], ...]] = ()
+    ready_seconds: ClassVar[float] = 60.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -87,7 +86,7 @@ class Side:
         stdin: int = subprocess.DEVNULL,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Start a process of it; what it says goes to a file in the folder. `env` is added to the environment."""
+        """Start a process of it; what it says goes to a file in the folder. `env` is the whole of its environment."""
         with self._log() as log:
             process = subprocess.Popen(
                 command,
@@ -97,7 +96,7 @@ class Side:
                 process_group=0,
                 user=user,
                 cwd=cwd,
-                env={**os.environ, **(env or {})},
+                env=env,
             )
         self._processes.append(process)
 
@@ -109,12 +108,12 @@ class Side:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Run a command to its end; what it says goes where `run` puts it, and `env` is added to the environment.
+        """Run a command to its end, as `run` does.
 
         Raises:
             RuntimeError: It failed.
+            subprocess.TimeoutExpired: It did not end in time.
         """
-        environment = {**os.environ, **(env or {})}
         with self._log() as log:
             done = subprocess.run(
                 command,
@@ -124,14 +123,15 @@ class Side:
                 stderr=log,
                 user=user,
                 cwd=cwd,
-                env=environment,
+                env=env,
+                timeout=self.ready_seconds,
             )
         if done.returncode:
             raise RuntimeError(f"{self.name}: {command[0]} ended with {done.returncode}: {self.said()}")
 
     async def listens(self, address: Address) -> None:
         """Return once a process of it takes connections there; raises as `ready`."""
-        await self._try_until(lambda: self._connects(address))
+        await self.succeeds(lambda: self._connects(address))
 
     async def ready(self, request: bytes, *, status: int | None = None) -> None:
         """Return once it answers a request, with this status or, if there is none, whatever it says.
@@ -139,27 +139,31 @@ class Side:
         Raises:
             RuntimeError: It ended, or does not answer in time.
         """
-        await self._try_until(lambda: self._answers(request, status))
+        await self.succeeds(lambda: self.answers(request, status))
 
     async def _connects(self, address: Address) -> bool:
         (await Connection.open(address)).abort("it listens")
         return True
 
-    async def _answers(self, request: bytes, status: int | None) -> bool:
+    async def answers(self, request: bytes, status: int | None) -> bool:
+        """Ask once, on a connection of its own; tells if the answer has this status, or there need be none."""
         connection = await Connection.open(self.address)
-        answer = await connection.ask(request)
-        connection.abort("it was answered")
+        try:
+            answer = await connection.ask(request)
+        finally:
+            connection.abort("it was answered, or nobody waits any more")
         return status in (None, answer.status)
 
-    async def _try_until(self, attempt: Callable[[], Awaitable[bool]]) -> None:
-        begin = time.monotonic()
-        while True:
-            with contextlib.suppress(OSError, LostError):
-                if await attempt():
-                    return
-            if time.monotonic() - begin > _READY_SECONDS or any(one.poll() is not None for one in self._processes):
-                raise RuntimeError(f"{self.name} did not start: {self.said()}")
-            await asyncio.sleep(0.02)
+    async def succeeds(self, attempt: Callable[[], Awaitable[bool]]) -> None:
+        """Return once an attempt has; one that cannot connect or gets no answer is made again. Raises as `ready`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.ready_seconds):
+                while all(one.poll() is None for one in self._processes):
+                    with contextlib.suppress(OSError, LostError):
+                        if await attempt():
+                            return
+                    await asyncio.sleep(0.02)
+        raise RuntimeError(f"{self.name} did not start: {self.said()}")
 
     async def ask(self, request: bytes, status: int) -> Any:
         """Send one request; returns the JSON of its answer."""

@@ -122,10 +122,10 @@ async def test_a_side_is_started_once_it_takes_connections(tmp_path: Path) -> No
 
 
 def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
-    """One that a side needs before it can start; what is added to its environment is there."""
+    """One that a side needs before it can start; its environment is what it is given."""
     side = Missing(tmp_path)
-    side.finish(["sh", "-c", 'test "$COLOUR" = red && echo well > made'], cwd=tmp_path, env={"COLOUR": "red"})
-    assert (tmp_path / "made").read_text() == "well\n"
+    side.finish(["sh", "-c", 'echo "$COLOUR$HOME" > made'], cwd=tmp_path, env={"COLOUR": "red"})
+    assert (tmp_path / "made").read_text() == "red\n"
     with pytest.raises(RuntimeError, match="a peer: sh ended with 3: no disk"):
         side.finish(["sh", "-c", "echo no disk; exit 3"])
 
@@ -198,7 +198,7 @@ async def test_a_server_that_ends_its_connections_is_connected_to_again(tmp_path
     async with TestServer(app, host="127.0.0.1") as server:
         address = Address("127.0.0.1", server.port or 0)
         done = await closed_loop(address, lambda: Encoder(address).get("/"), 200, 2, 0.2)
-    assert done.requests == len(done.latencies) > 4
+    assert done.requests > 2, "two clients got no further than their first connections"
 
 
 class Small(Tool):
@@ -249,7 +249,7 @@ async def test_a_tool_lists_a_page_however_many_are_created_beside_it(tmp_path: 
 
 def test_the_large_peers_stand_where_one_asks_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a whole product can take part, and with what they need if they are not there."""
-    monkeypatch.setattr(large, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(Tool, "environments", tmp_path)
     changed = {one.name for one in SCENARIOS if one.with_large() != one}
     assert changed == {"create", "get", "list"}
     options = ["--large", "--only", "get", "--rounds", "1", "--seconds", "0.1", "--results", str(tmp_path / "results")]
@@ -260,13 +260,14 @@ def test_the_large_peers_stand_where_one_asks_for_them(tmp_path: Path, monkeypat
             assert (
                 f"| {tool.name} | not run: needs {tool.environment} (make bench-large-packages)" in done.output
             ) is is_large
-    (tmp_path / "doccano" / "bin").mkdir(parents=True)
-    (tmp_path / "doccano" / "bin" / "doccano").touch()
+    (tmp_path / "doccano").mkdir()
+    assert Doccano.needs(), "an environment that is not ready"
+    (tmp_path / "doccano" / ".installed").touch()
     assert Doccano.needs() == ""
 
 
 def test_the_large_peers_are_pinned() -> None:
-    """Each with all that it needs, and without addresses."""
+    """By versions alone, without addresses."""
     for tool in (LabelStudio, Doccano):
         lines = (Path(large.__file__).parent / f"{tool.environment}.txt").read_text().splitlines()
         pins = [line for line in lines if not line.startswith("#")]

@@ -34,6 +34,7 @@ _MINUTE = 60.0
 _VALUE_BYTES = 180
 _DAY_MICROSECONDS = 86_400_000_000
 _DISK = Path("/mnt")
+_REFUSED = "the restart is refused"
 STEPS: Sequence[tuple[str, ...]] = (("load",), ("append:60", *("both:200",) * 500))
 # A segment that is full, or that a compaction folds, is synced by another process than the writer. Whatever a lying
 # writer has said to be durable stays in one segment, lest the crash come when that has just been synced.
@@ -84,7 +85,7 @@ def crash(
     Args:
         place: An empty directory that the guest sees too.
         chance: Draws what it does and when it crashes.
-        lying: With a disk whose syncs do nothing.
+        lying: With a writer whose syncs do nothing, which fills one segment.
         clock: As for `init_script`; then the crash comes later, and some jumps before it.
     """
     image = place / "image"
@@ -112,7 +113,7 @@ def crash(
         try:
             found = recovered(disk / "data", plan.settings)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
-            return spoken, f"the restart is refused: {type(error).__name__}: {error}"
+            return spoken, f"{_REFUSED}: {type(error).__name__}: {error}"
         if clock and not _has_jumped(disk / "data"):
             raise RuntimeError("the clock has not jumped")
     return spoken, judge({}, spoken, found, _VALUE_BYTES)
@@ -141,10 +142,12 @@ def _is_working(place: Path, process: subprocess.Popen[bytes]) -> bool:
 
 
 def canary(seed: int) -> list[str]:
-    """Crash with a disk that lies, and return a finding if nothing is lost by that."""
+    """Crash with a writer that lies, and return a finding if nothing is lost by that, or something else is wrong."""
     with scratch(on_disk=True) as place:
         _, wrong = crash(place, random.Random(seed), lying=True)
-    return [] if wrong else ["THE CAMPAIGN IS BROKEN: without any sync nothing was lost in a crash of the kernel"]
+    if wrong is None:
+        return ["THE CAMPAIGN IS BROKEN: without any sync nothing was lost in a crash of the kernel"]
+    return [f"THE CAMPAIGN IS BROKEN: {wrong}"] if wrong.startswith(_REFUSED) else []
 
 
 def run(task: Task) -> Result:
