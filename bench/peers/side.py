@@ -141,10 +141,6 @@ class Side:
         """
         await self.succeeds(lambda: self.answers(request, status))
 
-    async def _connects(self, address: Address) -> bool:
-        (await Connection.open(address)).abort("it listens")
-        return True
-
     async def answers(self, request: bytes, status: int | None) -> bool:
         """Ask once, on a connection of its own; tells if the answer has this status, or there need be none."""
         connection = await Connection.open(self.address)
@@ -177,6 +173,10 @@ class Side:
     def said(self) -> str:
         """Return the end of what its processes said."""
         return (self.folder / _SAID).read_text(errors="replace")[-2000:]
+
+    async def _connects(self, address: Address) -> bool:
+        (await Connection.open(address)).abort("it listens")
+        return True
 
     def _log(self) -> BinaryIO:
         return (self.folder / _SAID).open("ab")

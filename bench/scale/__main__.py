@@ -92,7 +92,7 @@ class Run:
 @click.option("--size", type=click.IntRange(100), default=LARGE, show_default=True, help="Annotations at the most.")
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; several may be given.")
 @click.option("--redis/--no-redis", default=True, help="Compare with redis-server, which must be installed.")
-@click.option("--starts", type=click.IntRange(1), default=7, show_default=True, help="Of each side.")
+@click.option("--starts", type=click.IntRange(1), default=9, show_default=True, help="Of each side.")
 @click.option("--compactions", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--rest", type=click.FloatRange(1.5), default=compaction.REST_SECONDS, show_default=True)
 @click.option("--share", type=click.FloatRange(0.01), help="compaction.growth_share for `written`; else the default.")
