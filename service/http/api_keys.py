@@ -14,6 +14,7 @@ from service.http.body import read_body
 from service.http.call import CALL
 from service.http.endpoint import Body, Endpoint, Reply, done
 from service.http.parameters import parameters
+from service.http.response import Response
 from service.http.responses import CREATED, json_response
 from service.http.tokens import hash_token, new_token
 from service.kinds.account import API_KEY, ApiKeyDraft
@@ -37,7 +38,7 @@ class ApiKeyList(msgspec.Struct, frozen=True):
     next: None = None
 
 
-async def make(request: web.Request) -> web.Response:
+async def make(request: web.Request) -> Response:
     """Make an API key: POST /v1/api-keys."""
     call = request[CALL]
     settings = call.services.settings
@@ -59,20 +60,20 @@ async def make(request: web.Request) -> web.Response:
     return json_response(msgspec.json.encode(MadeApiKey(**msgspec.structs.asdict(key), token=token)), status=CREATED)
 
 
-async def list_keys(request: web.Request) -> web.Response:
+async def list_keys(request: web.Request) -> Response:
     """Return one's API keys that have not expired, the oldest first, without their tokens: GET /v1/api-keys."""
     call = request[CALL]
     parameters(request)
     return json_response(msgspec.json.encode(ApiKeyList(await call.engine.keys(Keys(actor=call.actor)))))
 
 
-async def revoke(request: web.Request) -> web.Response:
+async def revoke(request: web.Request) -> Response:
     """End one of one's API keys: DELETE /v1/api-keys/{id}."""
     call = request[CALL]
     parameters(request)
     command = RevokeKey(actor=call.actor, operation=call.operation, key_id=request.match_info["id"])
     await call.engine.submit(command)
-    return web.Response(status=204)
+    return Response(status=204)
 
 
 _DRAFT: dict[str, Any] = {"name": "Nightly import", "scopes": ["read", "write"], "expires_at": examples.LATER}

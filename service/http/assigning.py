@@ -15,13 +15,14 @@ from service.http.collections import submit
 from service.http.endpoint import Body, Endpoint, Reply, done
 from service.http.idempotency import REPLAYED, key_of
 from service.http.parameters import parameters
+from service.http.response import Response
 from service.http.responses import json_response, outcome_response
 from service.kinds.assignment import ASSIGNMENT, Assignment, TakeNextDraft
 from service.kinds.document import DOCUMENT
 from service.progress import ProgressOfDocument, ProjectProgress
 
 
-async def take_next(request: web.Request) -> web.Response:
+async def take_next(request: web.Request) -> Response:
     """Give who asks the next document: POST /v1/projects/{id}/next. The answer is the assignment, or 204."""
     call = request[CALL]
     body = await read_body(request)
@@ -37,14 +38,14 @@ async def take_next(request: web.Request) -> web.Response:
     return outcome_response(await submit(call, command), ASSIGNMENT.collection or "")
 
 
-async def progress(request: web.Request) -> web.Response:
+async def progress(request: web.Request) -> Response:
     """Return how far a project is: GET /v1/projects/{id}/progress."""
     call = request[CALL]
     parameters(request)
     return json_response(await call.engine.progress(Progress(actor=call.actor, project_id=request.match_info["id"])))
 
 
-async def document_progress(request: web.Request) -> web.Response:
+async def document_progress(request: web.Request) -> Response:
     """List how far each document of a project is, page by page: GET /v1/projects/{id}/progress/documents."""
     call = request[CALL]
     project_id = request.match_info["id"]

@@ -16,6 +16,7 @@ from service.http.call import CALL, Call
 from service.http.conditions import conditions_of
 from service.http.idempotency import flight, key_of
 from service.http.parameters import CASCADE, OFFSET_UNIT, parameters
+from service.http.response import Response
 from service.http.responses import entity_response, outcome_response
 from service.kinds.base import Kind
 
@@ -34,7 +35,7 @@ class Collection:
     kind: Kind
     draft: type[msgspec.Struct]
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request) -> Response:
         """Create an entity: POST /v1/{collection}."""
         body = await read_body(request)
         utf16 = OFFSET_UNIT.of(parameters(request))
@@ -43,7 +44,7 @@ class Collection:
 
     async def submit_create(
         self, request: web.Request, body: bytes, draft: Any, *, within: str | None = None, utf16: bool = False
-    ) -> web.Response:
+    ) -> Response:
         """Create an entity from a draft.
 
         Args:
@@ -66,24 +67,24 @@ class Collection:
         )
         return outcome_response(await submit(call, command), self.path, utf16=utf16)
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def list(self, request: web.Request) -> Response:
         """List a page: GET /v1/{collection}."""
         return await self.list_where(request, {})
 
-    async def list_where(self, request: web.Request, fixed: dict[str, tuple[str, ...]]) -> web.Response:
+    async def list_where(self, request: web.Request, fixed: dict[str, tuple[str, ...]]) -> Response:
         """List a page of the entities that pass filters which the path sets."""
         call = request[CALL]
         query = pagination.query_of(request, self.kind, call.actor, call.services.settings.limits, fixed)
         return pagination.respond(request, query, await call.engine.page(query))
 
-    async def get(self, request: web.Request) -> web.Response:
+    async def get(self, request: web.Request) -> Response:
         """Return one entity: GET /v1/{collection}/{id}."""
         call = request[CALL]
         utf16 = OFFSET_UNIT.of(parameters(request))
         query = Get(actor=call.actor, kind=self.kind.name, id=request.match_info["id"], utf16=utf16)
         return entity_response(request, await call.engine.get(query), utf16=utf16)
 
-    async def update(self, request: web.Request) -> web.Response:
+    async def update(self, request: web.Request) -> Response:
         """Apply a merge patch: PATCH /v1/{collection}/{id}."""
         call = request[CALL]
         body = await read_body(request)
@@ -100,7 +101,7 @@ class Collection:
         )
         return outcome_response(await submit(call, command), self.path, utf16=utf16)
 
-    async def replace(self, request: web.Request) -> web.Response:
+    async def replace(self, request: web.Request) -> Response:
         """Replace an entity, or create it under this id: PUT /v1/{collection}/{id}."""
         call = request[CALL]
         body = await read_body(request)
@@ -117,7 +118,7 @@ class Collection:
         )
         return outcome_response(await submit(call, command), self.path, utf16=utf16)
 
-    async def delete(self, request: web.Request) -> web.Response:
+    async def delete(self, request: web.Request) -> Response:
         """Delete an entity and what cannot be without it: DELETE /v1/{collection}/{id}."""
         call = request[CALL]
         command = Delete(

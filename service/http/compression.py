@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 from service.http.conditions import field
 from service.http.cors import vary
 from service.http.endpoint import Endpoint
+from service.http.response import Response
 from service.settings import CompressionSettings
 
 if sys.version_info >= (3, 14):
@@ -53,7 +54,7 @@ class Compression:
         """Compress a response if it is large enough and the client takes a coding; tell caches that it may be."""
         if endpoint.holds_secret or endpoint.is_stream or response.status >= _ERRORS_FROM:
             return
-        if not isinstance(response, web.Response):
+        if not isinstance(response, Response):
             return
         vary(response, hdrs.ACCEPT_ENCODING)
         accepted = field(request, hdrs.ACCEPT_ENCODING)
@@ -75,7 +76,7 @@ class Compression:
             response.headers[hdrs.ETAG] = _coded(response.headers[hdrs.ETAG], coding)
 
 
-def _keep_tag(request: web.Request, response: web.Response, coding: str) -> None:
+def _keep_tag(request: web.Request, response: Response, coding: str) -> None:
     """Answer 304 with the tag of the representation that the client has."""
     coded = _coded(response.headers.get(hdrs.ETAG, '""'), coding)
     if coded in (field(request, hdrs.IF_NONE_MATCH) or ""):

@@ -33,6 +33,7 @@ from service.http.finishing import begin
 from service.http.idempotency import REPLAYED, flight, key_of
 from service.http.parameters import parameters
 from service.http.ranges import range_of
+from service.http.response import Response
 from service.http.responses import CREATED, outcome_response
 from service.kinds.document import DOCUMENT, Content, Document
 
@@ -56,7 +57,7 @@ class _Told(msgspec.Struct):
     content: Content | None = None
 
 
-async def put(request: web.Request) -> web.Response:
+async def put(request: web.Request) -> Response:
     """Give a document a content, or another one: PUT /v1/documents/{id}/content."""
     call = request[CALL]
     limits = call.services.settings.limits
@@ -104,7 +105,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     headers = _headers(document.title, content, tag)
     if is_unchanged(request, tag):
         del headers[hdrs.CONTENT_TYPE]
-        return web.Response(status=304, headers=headers)
+        return Response(status=304, headers=headers)
     asked = range_of(request, tag, content.size)
     first, end = asked or (0, content.size)
     response = web.StreamResponse(status=200 if asked is None else _PARTIAL, headers=headers)
@@ -124,7 +125,7 @@ async def get(request: web.Request) -> web.StreamResponse:
         return response
 
 
-async def delete(request: web.Request) -> web.Response:
+async def delete(request: web.Request) -> Response:
     """Take its content from a document: DELETE /v1/documents/{id}/content."""
     call = request[CALL]
     parameters(request)
@@ -223,7 +224,7 @@ def _cut_off(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _stored(outcome: Outcome) -> web.Response:
+def _stored(outcome: Outcome) -> Response:
     response = outcome_response(outcome, "documents")
     path = f"/v1/documents/{outcome.id}"
     response.headers[hdrs.CONTENT_LOCATION] = path

@@ -19,6 +19,7 @@ from service.http.endpoint import HTML_TYPE, TEXT_TYPE, Endpoint, Reply
 from service.http.failures import NoPathError
 from service.http.html import prose, render, respond
 from service.http.problems import pages
+from service.http.response import Response
 from service.settings import LimitSettings
 
 _TAG_BYTES = 12
@@ -50,21 +51,21 @@ class Description:
 DESCRIPTION: web.AppKey[Description] = web.AppKey("description", Description)
 
 
-async def openapi(request: web.Request) -> web.Response:
+async def openapi(request: web.Request) -> Response:
     """Return the description: GET /openapi.json."""
     description = request.app[DESCRIPTION]
     headers = {hdrs.ETAG: description.tag, hdrs.CACHE_CONTROL: "no-cache"}
     if is_unchanged(request, description.tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=description.body, headers={**headers, hdrs.CONTENT_TYPE: "application/json"})
+        return Response(status=304, headers=headers)
+    return Response(body=description.body, headers={**headers, hdrs.CONTENT_TYPE: "application/json"})
 
 
-async def docs(_request: web.Request) -> web.Response:
+async def docs(_request: web.Request) -> Response:
     """Return the page that is made from the description: GET /docs."""
     return respond(render("docs", {}))
 
 
-async def problem(request: web.Request) -> web.Response:
+async def problem(request: web.Request) -> Response:
     """Explain a problem, as a page or as plain text: GET /problems/{name}."""
     name = request.match_info["name"]
     kind = pages().get(name)
@@ -74,7 +75,7 @@ async def problem(request: web.Request) -> web.Response:
     endpoints = [one for one in request.app[DESCRIPTION].endpoints if kind in refusals(one)]
     if prefers(request, TEXT_TYPE, HTML_TYPE) == TEXT_TYPE:
         text = f"{kind.title}\n{kind.status} {kind.name}\n\n{explained}\n"
-        response = web.Response(text=text)
+        response = Response(body=text.encode(), headers={hdrs.CONTENT_TYPE: "text/plain; charset=utf-8"})
     else:
         parts = {
             "TITLE": html.escape(kind.title),

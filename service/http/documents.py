@@ -19,6 +19,7 @@ from service.http.collections import Collection
 from service.http.endpoint import API, TEXT_TYPE, Body, Endpoint
 from service.http.parameters import OFFSET_UNIT, parameters
 from service.http.query import Text
+from service.http.response import Response
 from service.settings import LimitSettings
 
 TEXT_FIELDS = tuple(
@@ -30,7 +31,7 @@ TEXT_FIELDS = tuple(
 class Documents(Collection):
     """The collection of documents."""
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request) -> Response:
         """Create a document from JSON, or from plain text with the other members as parameters: POST /v1/documents."""
         body = await read_body(request)
         limits = request[CALL].services.settings.limits
@@ -56,11 +57,11 @@ class Nested:
 
     marks: Collection
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def list(self, request: web.Request) -> Response:
         """List a page of a document's marks."""
         return await self.marks.list_where(request, {"document_id": (request.match_info["id"],)})
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request) -> Response:
         """Create a mark on a document; `document_id` may be left out."""
         body = await read_body(request)
         utf16 = OFFSET_UNIT.of(parameters(request))

@@ -12,6 +12,7 @@ from service.http.endpoint import Endpoint, Reply
 from service.http.failures import NotReadyError, StoppingError
 from service.http.identity import is_admin
 from service.http.parameters import parameters
+from service.http.response import Response
 from service.http.responses import json_response
 from service.status import ServerStatus
 
@@ -24,23 +25,23 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
-async def livez(_request: web.Request) -> web.Response:
+async def livez(_request: web.Request) -> Response:
     """Answer, whatever the state: GET /livez."""
     return json_response(b'{"status":"alive"}')
 
 
-async def readyz(request: web.Request) -> web.Response:
+async def readyz(request: web.Request) -> Response:
     """Tell if requests are taken: GET /readyz. 503 during replay and once the server stops."""
     request.app[SERVICES].gate.enter()
     return json_response(b'{"status":"ready"}')
 
 
-async def status(request: web.Request) -> web.Response:
+async def status(request: web.Request) -> Response:
     """Tell administrators about the process and its log: GET /v1/status."""
     return json_response(await _told(request))
 
 
-async def compact(request: web.Request) -> web.Response:
+async def compact(request: web.Request) -> Response:
     """Ask for a snapshot: POST /v1/compactions. 202 with the status, which tells later what came of it."""
     told = await _told(request)
     request[CALL].services.compact()

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 from multidict import istr
+
+from service.http.response import Response
 
 _CSP = istr("Content-Security-Policy")
 _REFERRER = istr("Referrer-Policy")
@@ -39,7 +41,7 @@ def render(name: str, parts: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda place: filled[place[1]], template)
 
 
-def respond(page: str) -> web.Response:
+def respond(page: str) -> Response:
     """Return the response for a page, with a policy that lets it use what it holds and ask this server."""
     sources = {
         element: " ".join(_hash(text) for text in re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL))
@@ -50,8 +52,15 @@ def respond(page: str) -> web.Response:
         f"default-src 'none'; script-src {script}; style-src {style}; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    headers = {_CSP: policy, _REFERRER: "no-referrer", hdrs.CACHE_CONTROL: "no-cache"}
-    return web.Response(text=page, content_type="text/html", headers=headers)
+    return Response(
+        body=page.encode(),
+        headers={
+            hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+            _CSP: policy,
+            _REFERRER: "no-referrer",
+            hdrs.CACHE_CONTROL: "no-cache",
+        },
+    )
 
 
 def _hash(text: str) -> str:

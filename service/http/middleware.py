@@ -19,6 +19,7 @@ from service.http.call import CALL, Call, Services
 from service.http.endpoint import API, Endpoint
 from service.http.failures import MethodError
 from service.http.finishing import Finishing, decorate, tell_timing
+from service.http.response import Response
 from service.timing import WAITED, Waited
 
 _REQUEST_ID = istr("X-Request-ID")
@@ -91,10 +92,10 @@ def request_id(request: web.BaseRequest) -> str:
     return _ids.pop()
 
 
-def _refuse(request: web.Request, error: Exception, operation: str) -> web.Response:
+def _refuse(request: web.Request, error: Exception, operation: str) -> Response:
     failure = problems.to_failure(error)
     if request.method == hdrs.METH_OPTIONS and isinstance(failure, MethodError):
-        return web.Response(status=204, headers=failure.headers)
+        return Response(status=204, headers=failure.headers)
     response = problems.respond(error, operation)
     # The client may send its body or not, or something else than HTTP: where the next request begins is not known.
     is_awaited = hdrs.EXPECT in request.headers and not request.content.is_eof()

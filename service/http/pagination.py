@@ -20,6 +20,7 @@ from service.http.call import CALL
 from service.http.endpoint import JSON_TYPE, Endpoint
 from service.http.parameters import OFFSET_UNIT, parameters
 from service.http.query import Choice, Limit, Number, Parameter, Text, Texts, Time, flag
+from service.http.response import Response
 from service.kinds.base import Kind
 from service.settings import LimitSettings
 
@@ -35,6 +36,7 @@ _PARAMETERS: tuple[Parameter, ...] = (_LIMIT, _CURSOR, _SORT, _COUNT, _SINCE, _U
 _SCOPE_BYTES = 8
 # What is no delimiter of the header field `Link`, and needs no quoting.
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9._~!$&'*+=:@/?%-]*")
+_PLAIN_TARGET = re.compile(rf"/[A-Za-z0-9._~/-]*\?{_PLAIN_QUERY.pattern[:-1]}+")
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,24 @@ def query_of(
     return query if cursor is None else msgspec.structs.replace(query, after=_position(cursor, _scope(query)))
 
 
-def respond(request: web.Request, query: List, page: Page) -> web.Response:
+def respond(request: web.Request, query: List, page: Page) -> Response:
     """Return the response for a page: its items, the cursor of the next one, and a link to it."""
     cursor = None if page.next is None else _cursor(page.next, _scope(query))
     total = b"" if page.total is None else b',"total":%d' % page.total
     body = b'{"items":[%b],"next":%b%b}' % (b",".join(page.items), msgspec.json.encode(cursor), total)
     headers = {hdrs.CONTENT_TYPE: JSON_TYPE}
     if cursor is not None:
-        headers[hdrs.LINK] = f'<{_next_page(request, cursor)}>; rel="next"'
-    return web.Response(body=body, headers=headers)
+        headers[hdrs.LINK] = f'<{_next_page(request, query, cursor)}>; rel="next"'
+    return Response(body=body, headers=headers)
 
 
-def _next_page(request: web.Request, cursor: str) -> str:
+def _next_page(request: web.Request, query: List, cursor: str) -> str:
     """Return where the next page is: what was asked for, with another cursor."""
-    url, own = request.rel_url, f"{_CURSOR.name}="
+    target, own = request.raw_path, f"{_CURSOR.name}="
+    if query.after is None and _PLAIN_TARGET.fullmatch(target) is not None:
+        # Most of them: a first page, asked for in a way that can be repeated as it is.
+        return f"{target}&{own}{cursor}"
+    url = request.rel_url
     sent = url.raw_query_string.split("&") if url.raw_query_string else []
     kept = [part for part in sent if not part.startswith(own)]
     is_known = len(sent) - len(kept) == (_CURSOR.name in parameters(request))

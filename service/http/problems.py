@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 import service.passwords
 import wal.errors
 from service.errors import DomainError, MalformedError, TooLargeError, encode_problem
 from service.http import failures
+from service.http.response import Response
 
 _logger = structlog.get_logger(__name__)
 _RETRY_SECONDS = "1"
 MEDIA_TYPE = "application/problem+json"
 
 
-def respond(error: BaseException, request: str) -> web.Response:
+def respond(error: BaseException, request: str) -> Response:
     """Return the response for an error.
 
     Args:
@@ -28,9 +29,8 @@ def respond(error: BaseException, request: str) -> web.Response:
         request: The id under which an error of the server's own is logged.
     """
     failure = failure_of(error, request)
-    response = web.Response(
-        status=failure.status, body=encode_problem(failure), content_type=MEDIA_TYPE, headers=_headers(failure)
-    )
+    headers = {hdrs.CONTENT_TYPE: MEDIA_TYPE, **_headers(failure)}
+    response = Response(status=failure.status, body=encode_problem(failure), headers=headers)
     if isinstance(failure, failures.TooSlowError | failures.StoppingError):
         response.force_close()
     return response

@@ -16,6 +16,7 @@ from service.http.conditions import conditions_of
 from service.http.endpoint import Body, Endpoint, Reply, done
 from service.http.idempotency import REPLAYED, key_of
 from service.http.parameters import parameters
+from service.http.response import Response
 from service.http.responses import outcome_response
 from service.kinds.project import PROJECT, Project, ProjectRole
 from service.kinds.review import Merging, Renaming
@@ -30,7 +31,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     role: ProjectRole
 
 
-async def set_member(request: web.Request) -> web.Response:
+async def set_member(request: web.Request) -> Response:
     """Make a user a member, or let them be something else: PUT. The answer is the project."""
     call = request[CALL]
     body = await read_body(request)
@@ -40,13 +41,13 @@ async def set_member(request: web.Request) -> web.Response:
     return await _submit(request, body, role)
 
 
-async def remove_member(request: web.Request) -> web.Response:
+async def remove_member(request: web.Request) -> Response:
     """Take a user out of a project, or leave it: DELETE."""
     parameters(request)
     return await _submit(request, b"", None)
 
 
-async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid | None) -> web.Response:
+async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid | None) -> Response:
     call = request[CALL]
     command = SetMember(
         actor=call.actor,
@@ -60,17 +61,17 @@ async def _submit(request: web.Request, body: bytes, role: ProjectRole | Invalid
     return outcome_response(await submit(call, command), _PATH)
 
 
-async def rename_label(request: web.Request) -> web.Response:
+async def rename_label(request: web.Request) -> Response:
     """Give a label another name, in all marks: POST /v1/projects/{id}/labels/rename. The answer is the project."""
     return await _change_labels(request, Renaming)
 
 
-async def merge_labels(request: web.Request) -> web.Response:
+async def merge_labels(request: web.Request) -> Response:
     """Make another one of some labels, in all marks: POST /v1/projects/{id}/labels/merge. The answer is the project."""
     return await _change_labels(request, Merging)
 
 
-async def _change_labels(request: web.Request, draft: type[Renaming | Merging]) -> web.Response:
+async def _change_labels(request: web.Request, draft: type[Renaming | Merging]) -> Response:
     call = request[CALL]
     body = await read_body(request)
     parameters(request)

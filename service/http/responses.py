@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 from service.commands import Entity, Outcome
 from service.http.conditions import etag, is_unchanged, require_match
 from service.http.idempotency import REPLAYED
+from service.http.response import Response
 
 _JSON = "application/json"
 CREATED = 201
@@ -14,7 +15,7 @@ NO_CONTENT = 204
 UTF16 = "utf16"
 
 
-def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) -> web.Response:
+def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) -> Response:
     """Return the response for what a command did.
 
     Args:
@@ -30,18 +31,18 @@ def outcome_response(outcome: Outcome, collection: str, *, utf16: bool = False) 
         headers[hdrs.ETAG] = etag(outcome.version, UTF16 if utf16 else "")
     if outcome.replayed:
         headers[REPLAYED] = "true"
-    return web.Response(status=outcome.status, body=outcome.body or None, headers=headers)
+    return Response(status=outcome.status, body=outcome.body or None, headers=headers)
 
 
-def results_response(outcome: Outcome) -> web.Response:
+def results_response(outcome: Outcome) -> Response:
     """Return the response for what several operations did: it is no entity, and has no tag."""
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: _JSON}
     if outcome.replayed:
         headers[REPLAYED] = "true"
-    return web.Response(status=outcome.status, body=outcome.body, headers=headers)
+    return Response(status=outcome.status, body=outcome.body, headers=headers)
 
 
-def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False) -> web.Response:
+def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False) -> Response:
     """Return the response for an entity that was read, 304 if the client has it already.
 
     Raises:
@@ -51,10 +52,10 @@ def entity_response(request: web.Request, entity: Entity, *, utf16: bool = False
     tag = etag(entity.version, UTF16 if utf16 else "")
     require_match(request, tag)
     if is_unchanged(request, tag):
-        return web.Response(status=304, headers={hdrs.ETAG: tag})
-    return web.Response(body=entity.body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.ETAG: tag})
+        return Response(status=304, headers={hdrs.ETAG: tag})
+    return Response(body=entity.body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.ETAG: tag})
 
 
-def json_response(body: bytes, *, status: int = 200) -> web.Response:
+def json_response(body: bytes, *, status: int = 200) -> Response:
     """Return a response that nobody may keep: it holds a secret, or tells of this moment."""
-    return web.Response(status=status, body=body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.CACHE_CONTROL: "no-store"})
+    return Response(status=status, body=body, headers={hdrs.CONTENT_TYPE: _JSON, hdrs.CACHE_CONTROL: "no-store"})

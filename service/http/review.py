@@ -27,6 +27,7 @@ from service.http.endpoint import Body, Endpoint, Reply
 from service.http.idempotency import REPLAYED, key_of
 from service.http.parameters import OFFSET_UNIT, parameters
 from service.http.query import Texts, flag
+from service.http.response import Response
 from service.http.responses import json_response, outcome_response
 from service.kinds.document import DOCUMENT
 from service.kinds.marks import ANNOTATION
@@ -41,7 +42,7 @@ _ATTRIBUTES = flag("attributes", "Annotations whose attributes differ do not agr
 _LABEL = Texts("label", "Labels that count, each alone; without it all of them.")
 
 
-async def adjudicate(request: web.Request) -> web.Response:
+async def adjudicate(request: web.Request) -> Response:
     """Decide which annotations a document has: POST /v1/documents/{id}/adjudication."""
     call = request[CALL]
     body = await read_body(request)
@@ -63,7 +64,7 @@ async def adjudicate(request: web.Request) -> web.Response:
     return outcome_response(await submit(call, command), _PATH, utf16=utf16)
 
 
-async def compare(request: web.Request) -> web.Response:
+async def compare(request: web.Request) -> Response:
     """Return what annotators have put on a document, side by side: GET /v1/documents/{id}/comparison."""
     call = request[CALL]
     found = parameters(request)
@@ -77,7 +78,7 @@ async def compare(request: web.Request) -> web.Response:
     return json_response(await call.engine.compare(query))
 
 
-async def agree(request: web.Request) -> web.Response:
+async def agree(request: web.Request) -> Response:
     """Return how far the annotators of a project agree: GET /v1/projects/{id}/agreement."""
     call = request[CALL]
     found = parameters(request)

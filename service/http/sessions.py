@@ -17,6 +17,7 @@ from service.http.failures import BusyError, TooManyError, WrongCredentialsError
 from service.http.guessing import Attempt
 from service.http.parameters import parameters
 from service.http.passwords import Password, verify
+from service.http.response import Response
 from service.http.responses import CREATED, json_response
 from service.http.tokens import hash_token, new_token
 from service.kinds.account import RawUser
@@ -61,7 +62,7 @@ class SessionList(msgspec.Struct, frozen=True):
     next: None = None
 
 
-async def log_in(request: web.Request) -> web.Response:
+async def log_in(request: web.Request) -> Response:
     """Open a session: POST /v1/sessions."""
     call = request[CALL]
     body = await read_body(request)
@@ -91,7 +92,7 @@ async def log_in(request: web.Request) -> web.Response:
     return json_response(msgspec.json.encode(opened), status=CREATED)
 
 
-async def current(request: web.Request) -> web.Response:
+async def current(request: web.Request) -> Response:
     """Return the session of the token that is sent, and its user: GET /v1/sessions/current."""
     call = request[CALL]
     parameters(request)
@@ -102,7 +103,7 @@ async def current(request: web.Request) -> web.Response:
     return json_response(msgspec.json.encode(CurrentSession(actor.session_id, msgspec.Raw(user.body))))
 
 
-async def list_sessions(request: web.Request) -> web.Response:
+async def list_sessions(request: web.Request) -> Response:
     """Return one's sessions that have not ended, the oldest first: GET /v1/sessions."""
     call = request[CALL]
     parameters(request)
@@ -110,21 +111,21 @@ async def list_sessions(request: web.Request) -> web.Response:
     return json_response(msgspec.json.encode(SessionList(found)))
 
 
-async def revoke(request: web.Request) -> web.Response:
+async def revoke(request: web.Request) -> Response:
     """End one of one's sessions: DELETE /v1/sessions/{id}."""
     call = request[CALL]
     parameters(request)
     command = LogOut(actor=call.actor, operation=call.operation, session_id=request.match_info["id"])
     await call.engine.submit(command)
-    return web.Response(status=204)
+    return Response(status=204)
 
 
-async def log_out(request: web.Request) -> web.Response:
+async def log_out(request: web.Request) -> Response:
     """End the session of the token that is sent: DELETE /v1/sessions/current."""
     call = request[CALL]
     parameters(request)
     await call.engine.submit(LogOut(actor=call.actor, operation=call.operation))
-    return web.Response(status=204)
+    return Response(status=204)
 
 
 async def _open(call: Call, command: LogIn, attempt: Attempt) -> bytes:

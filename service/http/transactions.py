@@ -25,13 +25,14 @@ from service.http.collections import submit
 from service.http.endpoint import Body, Endpoint, Reply
 from service.http.idempotency import REPLAYED, key_of
 from service.http.parameters import OFFSET_UNIT, parameters
+from service.http.response import Response
 from service.http.responses import results_response
 from service.operations import Transact, TransactionResults
 from service.slices import in_slices
 from service.steps import Sender, Transaction, steps_of_transaction
 
 
-async def transact(request: web.Request) -> web.Response:
+async def transact(request: web.Request) -> Response:
     """Carry out several operations, all or none: POST /v1/transactions."""
     call = request[CALL]
     body = await read_body(request)

@@ -18,6 +18,7 @@ from service.http.endpoint import Body, Endpoint, Reply, done
 from service.http.failures import BusyError, TooManyError
 from service.http.parameters import parameters
 from service.http.passwords import NewPassword, Password, verify
+from service.http.response import Response
 from service.http.responses import entity_response, outcome_response
 from service.kinds.account import User, UserDraft
 from service.passwords import UNUSABLE
@@ -40,7 +41,7 @@ class PasswordChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class Users(Collection):
     """The collection of users."""
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request) -> Response:
         """Register: POST /v1/users. Nobody needs to be logged in where registration is open."""
         call = request[CALL]
         setup = call.services.setup.is_sent(request)
@@ -67,7 +68,7 @@ class Users(Collection):
         )
         return outcome_response(await call.engine.submit(command), self.path)
 
-    async def me(self, request: web.Request) -> web.Response:
+    async def me(self, request: web.Request) -> Response:
         """Return who asks: GET /v1/me."""
         call = request[CALL]
         parameters(request)
@@ -92,7 +93,7 @@ async def _admit(request: web.Request, call: Call) -> None:
     call.services.attempts.begin({f"registrations from {identity.network(request)}": Limit(limit, limit)})
 
 
-async def set_password(request: web.Request) -> web.Response:
+async def set_password(request: web.Request) -> Response:
     """Set a password: PUT /v1/users/{id}/password. Who sets their own tells the current one."""
     call = request[CALL]
     user_id = request.match_info["id"]
@@ -114,7 +115,7 @@ async def set_password(request: web.Request) -> web.Response:
     await call.engine.foresee(command)
     password_hash = await call.services.passwords.hash(change.password)
     await call.engine.submit(msgspec.structs.replace(command, password_hash=password_hash))
-    return web.Response(status=204)
+    return Response(status=204)
 
 
 async def _verify_current(request: web.Request, call: Call, user_id: str, change: PasswordChange) -> int:
