@@ -1,52 +1,133 @@
-"""Mixed load at 80 % of what the server can do, in an open loop: how far the 99th percentile is from the median."""
+"""Mixed load at 80 % of what the server can do, in an open loop: how far the 99th percentile is from the median.
+
+Beside it a control: an aiohttp application that can do as much, but only computes for as long as Annolog takes. What it
+is not spared either is the machine's, the event loop's and the load generator's, which shares the processors.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import statistics
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.peers.annolog import Annolog
+from bench.peers.peers import Computing
+from bench.peers.side import Side
+from service.load.latency import Latency
 from service.load.measure import Login, measure
 from service.load.mix import weights_of
-from service.load.report import ALL, LoadReport
-from service.load.run import Plan
+from service.load.report import ALL
+from service.load.run import Load, Plan
+from service.load.server_figures import ServerWatch
 
 CLIENTS, SHARE, SECONDS_MIN = 64, 0.8, 1.0
+_CAPACITY_ROUNDS = 3
+_US = 1e6
+
+
+class _Loaded(NamedTuple):
+    """What a round gave."""
+
+    rate: float
+    latency: Latency
+    faults: list[str]
+
+
+Loader = Callable[[float | None], Awaitable[_Loaded]]
+
+
+class _Canned:
+    """The same requests again and again."""
+
+    def __init__(self, side: Side) -> None:
+        self._asks = side.asks
+
+    def request(self, kind: str) -> bytes:
+        """Return the next request of a kind."""
+        return self._asks[kind].request()
+
+    def learn(self, kind: str, body: bytes) -> None:
+        """Learn nothing."""
 
 
 async def mixed(rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
-    """Return the capacity in a closed loop, the rate of the open one, and the percentiles of its rounds.
+    """Return of Annolog and of the control what they can do, the rate of their open loop, and its percentiles.
 
     Raises:
         KeyboardInterrupt: A signal ended a round.
     """
     own = folder / "mixed"
-    own.mkdir()
-    side = Annolog(own)
+    sides = side, control = Annolog(own / "annolog"), Computing(own / "control")
+    # What was due in much less is mostly what was on its way when it ended.
+    duration = max(seconds, SECONDS_MIN)
+
+    async def load(rate: float | None) -> _Loaded:
+        return await _load(side, _plan(rate, duration))
+
+    async def load_control(rate: float | None) -> _Loaded:
+        return await _load_canned(control, _plan(rate, duration))
+
     try:
-        await side.start()
-        warm = await _load(side, None, seconds)
-        capacities = [(await _load(side, None, seconds)).answered_a_second for _ in range(min(rounds, 3))]
-        capacity = sorted(capacities)[len(capacities) // 2]
-        loads = [await _load(side, SHARE * capacity, seconds) for _ in range(rounds)]
+        for one in sides:
+            one.folder.mkdir(parents=True)
+            await one.start()
+        capacity = await _capacity(load, rounds)
+        control.compute(0)
+        us = max(0.0, _US / capacity - _US / await _capacity(load_control, rounds))
+        control.compute(us)
+        own_capacity = await _capacity(load_control, rounds)
+        found: list[_Loaded] = []
+        beside: list[_Loaded] = []
+        for _ in range(rounds):
+            found.append(await load(SHARE * capacity))
+            beside.append(await load_control(SHARE * own_capacity))
     finally:
-        side.stop()
-    told = [one.latency[ALL].percentiles_ms for one in loads]
+        for one in sides:
+            one.stop()
     return {
-        "weights": warm.weights,
-        "capacity": capacity,
-        "rate": loads[0].rate,
-        "rounds": [{"p50_ms": one["p50"], "p99_ms": one["p99"], "ratio": one["p99"] / one["p50"]} for one in told],
-        "faults": sorted({fault for one in loads for fault in one.faults()}),
+        "weights": weights_of("mixed"),
+        **_told(capacity, found),
+        "control": {"name": control.name, "us": us, **_told(own_capacity, beside)},
     }
 
 
-async def _load(side: Annolog, rate: float | None, seconds: float) -> LoadReport:
-    # What was due in much less is mostly what was on its way when it ended.
-    duration = max(seconds, SECONDS_MIN)
-    plan = Plan(weights=weights_of("mixed"), clients=CLIENTS, rate=rate, duration=duration, seed=1)
+def _plan(rate: float | None, duration: float) -> Plan:
+    return Plan(weights=weights_of("mixed"), clients=CLIENTS, rate=rate, duration=duration, seed=1)
+
+
+async def _capacity(load: Loader, rounds: int) -> float:
+    """Return the requests a second of a closed loop, once it is warm."""
+    await load(None)
+    return statistics.median([(await load(None)).rate for _ in range(min(rounds, _CAPACITY_ROUNDS))])
+
+
+async def _load(side: Annolog, plan: Plan) -> _Loaded:
     url = f"http://{side.address.authority}"
     report = await measure(plan, url, Login(token=side.token), lambda _: None, keep=False)
     if report.interrupted:
         raise KeyboardInterrupt
-    return report
+    return _Loaded(report.answered_a_second, report.latency[ALL], report.faults())
+
+
+async def _load_canned(side: Side, plan: Plan) -> _Loaded:
+    async def status() -> dict[str, Any]:
+        return {}
+
+    watch = ServerWatch(status, asyncio.get_running_loop().time)
+    load = Load(plan, side.address, _Canned(side), watch, lambda _: None)
+    await load.run()
+    tally = load.tally
+    faults = [f"{side.name}: {count} times {what}." for what, count in tally.failed.items()]
+    return _Loaded(tally.answered / load.schedule.seconds, tally.latency()[ALL], faults)
+
+
+def _told(capacity: float, rounds: list[_Loaded]) -> dict[str, Any]:
+    told = [one.latency.percentiles_ms for one in rounds]
+    return {
+        "capacity": capacity,
+        "rate": SHARE * capacity,
+        "rounds": [{"p50_ms": one["p50"], "p99_ms": one["p99"], "ratio": one["p99"] / one["p50"]} for one in told],
+        "faults": sorted({fault for one in rounds for fault in one.faults}),
+    }

@@ -61,6 +61,20 @@ def bare(port: int, _folder: Path) -> None:
     _serve(port, create, get)
 
 
+def computing(port: int, _folder: Path) -> None:
+    """Serve with aiohttp alone: it computes for as many µs as a request says, and answers as many bytes."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        end = time.perf_counter() + float(request.query["us"]) / 1e6
+        while time.perf_counter() < end:
+            pass
+        body, status = bytes(int(request.query["bytes"])), 201 if request.method == "POST" else 200
+        return web.Response(body=body, status=status, content_type="application/json")
+
+    _serve(port, answer, answer)
+
+
 def fastapi(port: int, folder: Path) -> None:
     """Serve with FastAPI and uvicorn over SQLite: WAL, synchronous FULL, a connection a thread."""
     import uvicorn  # noqa: PLC0415 - one peer's alone
@@ -163,6 +177,7 @@ def _serve(
 
 APPS: dict[str, Callable[[int, Path], None]] = {
     "bare": bare,
+    "computing": computing,
     "fastapi": fastapi,
     "postgres": postgres,
     "json-file": json_file,

@@ -17,6 +17,7 @@ from service.load.connection import Address
 
 _BODY = {"document_id": "doc_bench", **MARK}
 _WEBDIS_THREADS = 2
+_ENTITY_BYTES = 360
 
 
 class App(Side):
@@ -38,6 +39,23 @@ class Bare(App):
     name: ClassVar[str] = "bare aiohttp"
     durability: ClassVar[str] = "none: one handler, constant bytes, no access check"
     app: ClassVar[str] = "bare"
+
+
+class Computing(App):
+    """aiohttp alone, which only computes: a control that has nothing to lock, to look up or to store."""
+
+    name: ClassVar[str] = "aiohttp that only computes"
+    durability: ClassVar[str] = "none: it computes as long as it is told, and answers constant bytes"
+    app: ClassVar[str] = "computing"
+
+    def compute(self, us: float) -> None:
+        """Let it compute for some microseconds at each request; its answers are as long as Annolog's."""
+        told = f"us={us:.1f}&bytes"
+        create = self.encoder.post(f"/annotations?{told}={_ENTITY_BYTES}", _BODY)
+        get, page = (
+            self.encoder.get(f"/annotations/one?{told}={size}") for size in (_ENTITY_BYTES, PAGE * _ENTITY_BYTES)
+        )
+        self.asks = {CREATE: Ask(lambda: create, 201), GET: Ask(lambda: get, 200), LIST: Ask(lambda: page, 200)}
 
 
 class FastApi(App):
