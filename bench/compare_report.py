@@ -74,7 +74,7 @@ def _mixed(found: dict[str, Any]) -> Iterator[str]:
     control = found["control"]
     yield f"**mixed load ({weights}), open loop at 80 % of what a closed one reaches**"
     yield ""
-    yield "| side | of requests a second | p50 ms | p99 ms | p99/p50 |"
+    yield "| side | a closed one reaches, a second | p50 ms | p99 ms | p99/p50 |"
     yield "|---|---|---|---|---|"
     for name, side in (("annolog", found), (f"{control['name']}, {control['us']:.0f} µs a request", control)):
         columns = ([one[key] for one in side["rounds"]] for key in ("p50_ms", "p99_ms", "ratio"))

@@ -1,7 +1,8 @@
 """Mixed load at 80 % of what the server can do, in an open loop: how far the 99th percentile is from the median.
 
-Beside it a control: an aiohttp application that can do as much, but only computes for as long as Annolog takes. What it
-is not spared either is the machine's, the event loop's and the load generator's, which shares the processors.
+Beside it a control: an aiohttp application that can do as much, but only computes, of each kind of request for about
+as long as Annolog takes. It has no log, no writer's process and no entities, and touches little memory. What it is not
+spared either is the machine's, the event loop's and the load generator's, which shares the processors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from bench.peers.annolog import Annolog
 from bench.peers.peers import Computing
-from bench.peers.side import Side
+from bench.peers.side import CREATE, GET, LIST, Side
 from service.load.latency import Latency
 from service.load.measure import Login, measure
 from service.load.mix import weights_of
@@ -24,7 +25,10 @@ from service.load.server_figures import ServerWatch
 
 CLIENTS, SHARE, SECONDS_MIN = 64, 0.8, 1.0
 _CAPACITY_ROUNDS = 3
-_US = 1e6
+# What Annolog's own part of a request takes beside the others', in µs of `docs/performance.md`.
+_PARTS = {GET: 10.0, LIST: 30.0, CREATE: 54.0}
+# Turns of an average request with which the control is measured, to know how many it must make.
+_PROBES = (1_000.0, 4_000.0)
 
 
 class _Loaded(NamedTuple):
@@ -39,7 +43,7 @@ Loader = Callable[[float | None], Awaitable[_Loaded]]
 
 
 class _Canned:
-    """The same requests again and again."""
+    """What a side is asked, without anything that its answers would tell."""
 
     def __init__(self, side: Side) -> None:
         self._asks = side.asks
@@ -56,7 +60,9 @@ async def mixed(rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
     """Return of Annolog and of the control what they can do, the rate of their open loop, and its percentiles.
 
     Raises:
-        KeyboardInterrupt: A signal ended a round.
+        RuntimeError: Nothing is answered.
+        KeyboardInterrupt: A signal ended a round of Annolog's.
+        asyncio.CancelledError: A signal ended one of the control's.
     """
     own = folder / "mixed"
     sides = side, control = Annolog(own / "annolog"), Computing(own / "control")
@@ -74,15 +80,14 @@ async def mixed(rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
             one.folder.mkdir(parents=True)
             await one.start()
         capacity = await _capacity(load, rounds)
-        control.compute(0)
-        us = max(0.0, _US / capacity - _US / await _capacity(load_control, rounds))
-        control.compute(us)
+        us = await _calibrate(control, load_control, capacity, rounds)
         own_capacity = await _capacity(load_control, rounds)
         found: list[_Loaded] = []
         beside: list[_Loaded] = []
-        for _ in range(rounds):
-            found.append(await load(SHARE * capacity))
-            beside.append(await load_control(SHARE * own_capacity))
+        loaders = ((load, capacity, found), (load_control, own_capacity, beside))
+        for number in range(rounds):
+            for loader, reached, kept in loaders[:: -1 if number % 2 else 1]:
+                kept.append(await loader(SHARE * reached))
     finally:
         for one in sides:
             one.stop()
@@ -99,8 +104,32 @@ def _plan(rate: float | None, duration: float) -> Plan:
 
 async def _capacity(load: Loader, rounds: int) -> float:
     """Return the requests a second of a closed loop, once it is warm."""
-    await load(None)
+    warm = await load(None)
+    if not warm.rate:
+        raise RuntimeError(f"nothing was answered: {' '.join(warm.faults)}")
     return statistics.median([(await load(None)).rate for _ in range(min(rounds, _CAPACITY_ROUNDS))])
+
+
+async def _calibrate(control: Computing, load: Loader, capacity: float, rounds: int) -> float:
+    """Let the control compute for so long that it can do as much; returns how long that is, µs of an average request.
+
+    Two points make a line, both so high that the server is what limits, and not the load generator.
+    """
+    took = []
+    for turns in _PROBES:
+        control.compute(_by_kind(turns))
+        took.append(1 / await _capacity(load, rounds))
+    turn = (took[1] - took[0]) / (_PROBES[1] - _PROBES[0])
+    turns = max(0.0, _PROBES[0] + (1 / capacity - took[0]) / turn)
+    control.compute(_by_kind(turns))
+    return turns * turn * 1e6
+
+
+def _by_kind(turns: float) -> dict[str, float]:
+    """Return the turns of each kind of request, if an average one of the mix has so many."""
+    weights = weights_of("mixed")
+    average = sum(weights[kind] * part for kind, part in _PARTS.items()) / sum(weights.values())
+    return {kind: turns * part / average for kind, part in _PARTS.items()}
 
 
 async def _load(side: Annolog, plan: Plan) -> _Loaded:

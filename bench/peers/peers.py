@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,10 +15,13 @@ import msgspec
 from bench.peers.cluster import Cluster
 from bench.peers.side import CREATE, GET, LIST, MARK, PAGE, Ask, Side, free_port, program_path, with_field
 from service.load.connection import Address
+from service.load.requests import Encoder
 
 _BODY = {"document_id": "doc_bench", **MARK}
 _WEBDIS_THREADS = 2
 _ENTITY_BYTES = 360
+_BYTES = {CREATE: _ENTITY_BYTES, GET: _ENTITY_BYTES, LIST: PAGE * _ENTITY_BYTES}
+_IDS, _TOKEN_LENGTH = 1000, 43
 
 
 class App(Side):
@@ -48,14 +52,17 @@ class Computing(App):
     durability: ClassVar[str] = "none: it computes as long as it is told, and answers constant bytes"
     app: ClassVar[str] = "computing"
 
-    def compute(self, us: float) -> None:
-        """Let it compute for some microseconds at each request; its answers are as long as Annolog's."""
-        told = f"us={us:.1f}&bytes"
-        create = self.encoder.post(f"/annotations?{told}={_ENTITY_BYTES}", _BODY)
-        get, page = (
-            self.encoder.get(f"/annotations/one?{told}={size}") for size in (_ENTITY_BYTES, PAGE * _ENTITY_BYTES)
-        )
-        self.asks = {CREATE: Ask(lambda: create, 201), GET: Ask(lambda: get, 200), LIST: Ask(lambda: page, 200)}
+    def compute(self, turns: Mapping[str, float]) -> None:
+        """Let it go round a loop, by kind of request; its requests and answers are about as long as Annolog's."""
+        told = {kind: f"turns={turns[kind]:.0f}&bytes={size}" for kind, size in _BYTES.items()}
+        encoder = Encoder(self.address, token="0" * _TOKEN_LENGTH)
+        create, page = encoder.post(f"/annotations?{told[CREATE]}", _BODY), encoder.get(f"/annotations/n?{told[LIST]}")
+        ids = itertools.cycle(f"{number:030d}" for number in range(_IDS))
+        self.asks = {
+            CREATE: Ask(lambda: create, 201),
+            GET: Ask(lambda: encoder.get(f"/annotations/{next(ids)}?{told[GET]}"), 200),
+            LIST: Ask(lambda: page, 200),
+        }
 
 
 class FastApi(App):

@@ -30,6 +30,8 @@ def creates(small: Path, large: Path) -> dict[str, Any]:
 async def _creates(sides: dict[str, SideProcess]) -> dict[str, Any]:
     found: dict[str, list[float]] = {name: [] for name in sides}
     targets = {name: Target(side.port) for name, side in sides.items()}
+    for side in sides.values():
+        await _quiet(side)
     for target in targets.values():
         await target.prepare()
         await target.load(CLIENTS, SECONDS)

@@ -65,7 +65,7 @@ class Compression:
             _keep_tag(request, response, coding)
             return
         body = response.body
-        if not isinstance(body, bytes) or len(body) < self._bytes_min:
+        if body is None or len(body) < self._bytes_min:
             return
         encode = _ENCODERS[coding]
         is_small = len(body) <= _BYTES_ON_LOOP_MAX

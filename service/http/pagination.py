@@ -35,8 +35,9 @@ _UNTIL = Time("created_at_lt", "Only what was created before.")
 _PARAMETERS: tuple[Parameter, ...] = (_LIMIT, _CURSOR, _SORT, _COUNT, _SINCE, _UNTIL, OFFSET_UNIT)
 _SCOPE_BYTES = 8
 # What is no delimiter of the header field `Link`, and needs no quoting.
-_PLAIN_QUERY = re.compile(r"[A-Za-z0-9._~!$&'*+=:@/?%-]*")
-_PLAIN_TARGET = re.compile(rf"/[A-Za-z0-9._~/-]*\?{_PLAIN_QUERY.pattern[:-1]}+")
+_PLAIN = r"[A-Za-z0-9._~!$&'*+=:@/?%-]"
+_PLAIN_QUERY = re.compile(f"{_PLAIN}*")
+_PLAIN_TARGET = re.compile(rf"/v1/[A-Za-z0-9._~/-]*\?{_PLAIN}+")
 
 
 @dataclass(frozen=True)

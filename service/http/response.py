@@ -1,7 +1,8 @@
 """A response whose body is there as a whole: every one but the streams.
 
 aiohttp's own `web.Response` takes texts, payloads, charsets, chunks and compression, and asks about each of them each
-time. What this one sends is the same to the byte, for less (`docs/decisions/0019-a-response-of-our-own.md`).
+time. What this one sends is the same to the byte, for less, as long as its headers name the type of its body, and
+neither length, date nor connection; nor does it send cookies (`docs/decisions/0019-a-response-of-our-own.md`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import LooseHeaders
 
-# RFC 9110, section 8.6: what has neither a body nor its length.
+# What is sent without a body, and without a length, which would be that of another response (RFC 9110, section 8.6).
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _LINES_REMEMBERED = 256
 
@@ -38,6 +39,10 @@ class Response(web.StreamResponse):
         self._sender: AbstractStreamWriter | None = None
         self._sent_body = b""
         self._stays_open: bool | None = None
+
+    def __repr__(self) -> str:
+        """Tell its status, and if it is being sent."""
+        return f"<Response {self.status} {self.reason}{', sent' if self.prepared else ''}>"
 
     @property
     def prepared(self) -> bool:

@@ -160,6 +160,7 @@ async def test_the_mixed_load_tells_its_capacity_and_percentiles(tmp_path: Path)
         (one,) = side["rounds"]
         assert one["ratio"] == pytest.approx(one["p99_ms"] / one["p50_ms"])
     assert found["control"]["us"] > 0
+    assert 0.5 < found["control"]["capacity"] / found["capacity"] < 2
     text = report({"machine": "x", "rounds": 1, "seconds": 0.2, "scenarios": {}, "mixed": found})
     assert f"| annolog | {found['capacity']:,.0f} |" in text
     assert f"{found['control']['us']:.0f} µs a request |" in text
