@@ -59,7 +59,9 @@ def test_a_run_in_small_writes_its_figures_and_its_report(tmp_path: Path) -> Non
     assert figures["recovery"]["parts"]["values"] > 300 * 250
     (watched,) = figures["compaction"]["callbacks"]
     longest = watched["compacting"][0]
-    assert 0 < longest["own_ms"] <= longest["cpu_ms"] <= longest["wall_ms"] + 1
+    # The host may have held all of it.
+    assert 0 <= longest["own_ms"] <= longest["cpu_ms"] <= longest["wall_ms"] + 1
+    assert longest["cpu_ms"] > 0
     assert report(figures) in done.output
 
 
