@@ -160,7 +160,7 @@ async def test_the_mixed_load_tells_its_capacity_and_percentiles(tmp_path: Path)
         (one,) = side["rounds"]
         assert one["ratio"] == pytest.approx(one["p99_ms"] / one["p50_ms"])
     assert found["control"]["us"] > 0
-    assert 0.5 < found["control"]["capacity"] / found["capacity"] < 2
+    assert 0.25 < found["control"]["capacity"] / found["capacity"] < 4
     text = report({"machine": "x", "rounds": 1, "seconds": 0.2, "scenarios": {}, "mixed": found})
     assert f"| annolog | {found['capacity']:,.0f} |" in text
     assert f"{found['control']['us']:.0f} µs a request |" in text
@@ -191,8 +191,8 @@ def test_every_scenario_begins_with_annolog_and_asks_what_all_can() -> None:
         assert one.kind != LIST or Bare not in one.sides
 
 
-async def test_a_server_that_ends_its_connections_is_connected_to_again(tmp_path: Path) -> None:
-    """For each request; that is what it takes then."""
+async def test_a_server_that_ends_its_connections_is_connected_to_again() -> None:
+    """For each request; that is what it takes then. And however short a round is, each client has one answer."""
 
     async def closing(_request: web.Request) -> web.Response:
         return web.Response(headers={"Connection": "close"})
@@ -201,8 +201,10 @@ async def test_a_server_that_ends_its_connections_is_connected_to_again(tmp_path
     app.router.add_get("/", closing)
     async with TestServer(app, host="127.0.0.1") as server:
         address = Address("127.0.0.1", server.port or 0)
-        done = await closed_loop(address, lambda: Encoder(address).get("/"), 200, 2, 0.2)
+        done = await closed_loop(address, lambda: Encoder(address).get("/"), 200, 2, 1.0)
+        short = await closed_loop(address, lambda: Encoder(address).get("/"), 200, 2, 0.0)
     assert done.requests > 2, "two clients got no further than their first connections"
+    assert short.requests == len(short.latencies) == 2
 
 
 class Small(Tool):
